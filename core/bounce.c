@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Bounced hits; see bounce.h. */
+#include "bounce.h"
+#include "pool.h"
+
+struct bounce {
+	struct fvp_request *rq;
+	struct fvp_volume *vol;
+	struct fvp_buf *buf;
+	struct fvp_io io;
+	struct work_struct work;
+	u64 addr;
+	u32 skip_sectors; /* from the start of buf to the request's data */
+	int pin;
+};
+
+/* Process context. */
+static void bounce_end(struct work_struct *work)
+{
+	struct bounce *bounce = container_of(work, struct bounce, work);
+	struct fvp_request *rq = bounce->rq;
+	struct fvp_volume *vol = bounce->vol;
+	int error = bounce->io.error;
+
+	if (!error)
+		fvp_host_buf_to_request(bounce->buf, bounce->skip_sectors, rq);
+	__srcu_read_unlock(&vol->pool->reads, bounce->pin);
+	if (error) {
+		fvp_stat_inc(vol, flash_read_errors);
+		fvp_index_kill(&vol->index, rq->lba, rq->len_sectors, bounce->addr,
+			       rq->len_sectors);
+	}
+	fvp_host_buf_free(bounce->buf);
+	kfree(bounce);
+	if (!error) {
+		fvp_host_complete(rq, 0);
+		return;
+	}
+	fvp_request_origin(vol, rq);
+	fvp_host_forward(rq);
+}
+
+static void bounce_done(struct fvp_io *io)
+{
+	struct bounce *bounce = container_of(io, struct bounce, io);
+
+	queue_work(bounce->vol->pool->io_wq, &bounce->work);
+}
+
+enum fvp_map fvp_read_bounce(struct fvp_volume *vol, struct fvp_request *rq, int pin,
+			     struct fvp_segment *seg, u32 offset_sectors)
+{
+	struct fvp_pool *pool = vol->pool;
+	u32 from = round_down(offset_sectors, pool->device_block_sectors);
+	u32 end = round_up(offset_sectors + rq->len_sectors, pool->device_block_sectors);
+	struct bounce *bounce = kmalloc(sizeof(*bounce), GFP_NOWAIT | __GFP_NOWARN);
+
+	/* A buffer holds one I/O; a request of the greatest length may reach over it. */
+	if (!bounce || end - from > FVP_IO_SECTORS_MAX)
+		goto origin;
+	bounce->buf = fvp_host_buf_alloc(end - from);
+	if (!bounce->buf)
+		goto origin;
+	bounce->rq = rq;
+	bounce->vol = vol;
+	bounce->pin = pin;
+	bounce->addr = fvp_segment_addr(pool, seg) + offset_sectors;
+	bounce->skip_sectors = offset_sectors - from;
+	INIT_WORK(&bounce->work, bounce_end);
+	bounce->io = (struct fvp_io){
+		.dev = seg->dev,
+		.sector = seg->sector + from,
+		.len_sectors = end - from,
+		.op = FVP_IO_READ,
+		.flags = FVP_IO_SYNC,
+		.buf = bounce->buf,
+		.done = bounce_done,
+	};
+	fvp_stat_hit(vol, rq->len_sectors);
+	fvp_host_submit(&bounce->io);
+	return FVP_MAP_TAKEN;
+origin:
+	__srcu_read_unlock(&pool->reads, pin);
+	kfree(bounce);
+	return fvp_request_origin(vol, rq);
+}

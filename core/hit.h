@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The data path's entrance and exit, and all of a plain read hit, inline: pin,
+ * lookup, remap, unpin.  No lock, no call but SRCU's.  What is not plain goes on in
+ * request.c.
+ */
+#ifndef FVP_HIT_H
+#define FVP_HIT_H
+
+#include "index_lookup.h"
+#include "pool.h"
+#include "request.h"
+
+enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin,
+			   struct fvp_hit hit);
+enum fvp_map fvp_read_unserved(struct fvp_volume *vol, struct fvp_request *rq);
+enum fvp_end fvp_read_failed(struct fvp_request *rq);
+enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq);
+void fvp_write_end(struct fvp_request *rq, int error);
+
+/* Notes that this part of the segment was read. */
+static __always_inline void fvp_segment_hit_note(struct fvp_pool *pool, struct fvp_segment *seg,
+						 u32 offset_sectors)
+{
+	unsigned long bit = fvp_segment_hit_bit(offset_sectors, pool->segment_shift);
+
+	if (unlikely(!(READ_ONCE(seg->hits) & (1UL << bit))))
+		set_bit(bit, &seg->hits);
+}
+
+static __always_inline enum fvp_map fvp_read_remap(struct fvp_volume *vol, struct fvp_request *rq,
+						   int pin, struct fvp_segment *seg,
+						   u32 offset_sectors)
+{
+	rq->dev = seg->dev;
+	rq->dev_sector = seg->sector + offset_sectors;
+	rq->pin = (s8)pin;
+	rq->state = FVP_REQUEST_HIT;
+	fvp_stat_hit(vol, rq->len_sectors);
+	return FVP_MAP_REMAP;
+}
+
+static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_segment *seg;
+	struct fvp_hit hit;
+	u32 offset;
+	int pin;
+
+	if (unlikely(!READ_ONCE(vol->serving)))
+		return fvp_read_unserved(vol, rq);
+	/* Before the lookup: from here on no segment that it finds is reused (I2). */
+	pin = __srcu_read_lock(&pool->reads);
+	hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
+	if (unlikely(!hit.hit || hit.len_sectors < rq->len_sectors))
+		return fvp_read_slow(vol, rq, pin, hit);
+	seg = &pool->segments[hit.addr >> pool->segment_shift];
+	offset = (u32)hit.addr & (pool->segment_sectors - 1);
+	if (unlikely(READ_ONCE(seg->ram) ||
+		     ((offset | rq->len_sectors) & (pool->device_block_sectors - 1))))
+		return fvp_read_slow(vol, rq, pin, hit);
+	fvp_segment_hit_note(pool, seg, offset);
+	return fvp_read_remap(vol, rq, pin, seg, offset);
+}
+
+/*
+ * Decides who serves rq.  Process context; may sleep only when a write needs
+ * memory.  Takes no lock for a read hit.
+ */
+static __always_inline enum fvp_map fvp_request_map(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	rq->volume = vol;
+	if (likely(rq->op == FVP_REQ_READ))
+		return fvp_read_hit(vol, rq);
+	return fvp_request_other(vol, rq);
+}
+
+/*
+ * The device that rq was sent to is done with it: error is 0 or -errno.  Any
+ * context.  With FVP_END_TAKEN the host must have kept what it needs to send
+ * the request's data anew.
+ */
+static __always_inline enum fvp_end fvp_request_end(struct fvp_request *rq, int error)
+{
+	if (likely(rq->state == FVP_REQUEST_HIT)) {
+		__srcu_read_unlock(&rq->volume->pool->reads, rq->pin);
+		return unlikely(error) ? fvp_read_failed(rq) : FVP_END_DONE;
+	}
+	if (rq->state == FVP_REQUEST_WRITE)
+		fvp_write_end(rq, error);
+	return FVP_END_DONE;
+}
+
+#endif /* FVP_HIT_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Activation: finding the live segments, then loading the clean index behind the
+ * I/O that is already served.
+ *
+ * Segments load newest first and entries within one last first, each only into
+ * what is still unmapped: so the newest content of a sector wins and the order of
+ * loading is the only bookkeeping.  Until all is loaded absence proves nothing:
+ * writes put a tombstone in any case (write.c), and mark what they supersede.
+ */
+#ifndef FVP_LOAD_H
+#define FVP_LOAD_H
+
+#include "env.h"
+
+struct fvp_pool;
+
+/*
+ * Reads all segment headers and sorts out which segments are live.  Sets
+ * log.next_gen.  0 or -errno.  Sleeps.
+ */
+int fvp_load_scan(struct fvp_pool *pool);
+
+/* Worker: loads the index. */
+void fvp_load_work(struct work_struct *work);
+
+#endif /* FVP_LOAD_H */

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The log: appending, closing and submitting records.  log_segment.c has the rest. */
+#include "pool.h"
+#include "health.h"
+#include "log_private.h"
+
+/* log->lock held: once off the list a waiter may be gone. */
+static void waiters_wake(struct fvp_log *log)
+{
+	struct fvp_log_waiter *waiter;
+
+	lockdep_assert_held(&log->lock);
+	while (!list_empty(&log->waiters)) {
+		waiter = list_first_entry(&log->waiters, struct fvp_log_waiter, node);
+		list_del_init(&waiter->node);
+		queue_work(waiter->wq, waiter->work);
+	}
+}
+
+void fvp_log_wake(struct fvp_pool *pool)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->log.lock, flags);
+	waiters_wake(&pool->log);
+	spin_unlock_irqrestore(&pool->log.lock, flags);
+}
+
+/* The current segment takes no more; log->lock held. */
+void fvp_log_retire(struct fvp_pool *pool)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_segment *seg = log->cur;
+
+	lockdep_assert_held(&log->lock);
+	fvp_segment_set_state(pool, seg, FVP_SEGMENT_SEALING);
+	log->cur = NULL;
+	if (!seg->pending)
+		fvp_log_full(pool, seg);
+}
+
+/* Nothing of seg is in flight any more: hand it to the sealer.  log->lock held. */
+void fvp_log_full(struct fvp_pool *pool, struct fvp_segment *seg)
+{
+	struct fvp_log *log = &pool->log;
+	u32 i;
+
+	lockdep_assert_held(&log->lock);
+	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+		if (!log->full[i]) {
+			log->full[i] = seg;
+			queue_work(pool->bg_wq, &pool->seal_work);
+			return;
+		}
+	}
+	WARN_ON_ONCE(1);
+}
+
+/* Closes the open record; returns it if it can be submitted now.  log->lock held. */
+struct fvp_log_record *fvp_log_close(struct fvp_log *log)
+{
+	struct fvp_log_record *record = log->open;
+
+	lockdep_assert_held(&log->lock);
+	if (!record)
+		return NULL;
+	log->open = NULL;
+	record->closed = true;
+	if (record->writers)
+		return NULL;
+	log->inflight++;
+	return record;
+}
+
+static void record_done(struct fvp_io *io)
+{
+	struct fvp_log_record *record = container_of(io, struct fvp_log_record, io);
+	struct fvp_pool *pool = record->pool;
+	struct fvp_log *log = &pool->log;
+	struct fvp_append *append, *tmp;
+	int error = io->error;
+	LIST_HEAD(appends);
+	unsigned long flags;
+
+	if (unlikely(error))
+		fvp_health_flash_failed(pool, io->dev, error);
+	spin_lock_irqsave(&log->lock, flags);
+	list_splice_init(&record->appends, &appends);
+	log->inflight--;
+	if (!--record->seg->pending && record->seg != log->cur)
+		fvp_log_full(pool, record->seg);
+	list_add(&record->node, &log->idle);
+	/* The log may be gone once nothing is in flight: touch it no more behind the lock. */
+	if (log->open && !log->open->writers)
+		queue_work(pool->io_wq, &log->submit_work);
+	spin_unlock_irqrestore(&log->lock, flags);
+	list_for_each_entry_safe (append, tmp, &appends, node)
+		append->done(append, error);
+	fvp_log_wake(pool);
+}
+
+/* Completes the header and sends the record.  Not under a lock; may sleep. */
+void fvp_log_submit(struct fvp_log_record *record)
+{
+	struct fvp_pool *pool = record->pool;
+	struct fvp_media media = fvp_pool_media(pool);
+	void *mem = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
+	u64 tail_gen = READ_ONCE(pool->super->tail_gen);
+	struct fvp_block block = {
+		.kind = FVP_BLOCK_RECORD,
+		.segment_gen = record->seg->gen,
+		.seq = record->seq,
+		.tail_gen = tail_gen,
+		.offset_sectors = record->start,
+		.len_sectors = record->len_sectors,
+		.entry_count = record->entry_count,
+	};
+
+	fvp_block_encode(&media, &block, mem);
+	atomic64_add(record->len_sectors, &pool->stats.flash_written_sectors);
+	atomic64_inc(&pool->stats.records);
+	atomic64_add(record->entry_count, &pool->stats.record_entries);
+	record->io = (struct fvp_io){
+		.dev = record->seg->dev,
+		.sector = record->seg->sector + record->start,
+		.len_sectors = record->len_sectors,
+		.op = FVP_IO_WRITE,
+		.flags = record->durable ? FVP_IO_FUA | FVP_IO_SYNC : 0,
+		.mem = mem,
+		.done = record_done,
+	};
+	fvp_host_submit(&record->io);
+}
+
+/* Submits what gathered while records were in flight. */
+void fvp_log_submit_work(struct work_struct *work)
+{
+	struct fvp_log *log = container_of(work, struct fvp_log, submit_work);
+	struct fvp_log_record *record = NULL;
+
+	spin_lock_irq(&log->lock);
+	if (log->open && !log->open->writers && log->inflight < FVP_LOG_INFLIGHT)
+		record = fvp_log_close(log);
+	spin_unlock_irq(&log->lock);
+	if (record)
+		fvp_log_submit(record);
+}
+
+static struct fvp_log_record *record_open(struct fvp_pool *pool)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_log_record *record;
+
+	record = list_first_entry_or_null(&log->idle, struct fvp_log_record, node);
+	if (!record)
+		return NULL;
+	list_del(&record->node);
+	record->pool = pool;
+	record->seg = log->cur;
+	record->seq = log->seq++;
+	record->start = log->pos;
+	record->len_sectors = pool->block_sectors;
+	record->entry_count = 0;
+	record->writers = 0;
+	record->closed = false;
+	record->durable = false;
+	INIT_LIST_HEAD(&record->appends);
+	memset(log->cur->ram + (size_t)log->pos * FVP_SECTOR_BYTES, 0,
+	       pool->block_sectors * FVP_SECTOR_BYTES);
+	log->cur->pending++;
+	log->pos += pool->block_sectors;
+	log->open = record;
+	return record;
+}
+
+/* Room for an entry with data_sectors in cur, with a new record or in the open one. */
+static bool log_has_room(struct fvp_pool *pool, u32 data_sectors)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_media media = fvp_pool_media(pool);
+
+	return log->cur && log->pos + (log->open ? 0 : pool->block_sectors) + data_sectors +
+					   fvp_summary_sectors(&media, log->entry_count + 1) <=
+				   pool->segment_sectors;
+}
+
+/*
+ * Makes log->open a record that takes an entry with data_sectors, or returns
+ * -EAGAIN.  What must be submitted for that is returned in *closed.
+ */
+static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_class class,
+			 struct fvp_log_record **closed)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_log_record *open = log->open;
+
+	if (open && (open->entry_count == FVP_RECORD_ENTRIES(pool->block_sectors) ||
+		     open->len_sectors + data_sectors > FVP_IO_SECTORS_MAX))
+		*closed = fvp_log_close(log);
+	if (!log_has_room(pool, data_sectors)) {
+		if (!log->next)
+			return -EAGAIN;
+		if (class == FVP_LOG_FILL && !fvp_segment_free_count(pool))
+			return -EAGAIN;
+		if (log->open)
+			*closed = fvp_log_close(log);
+		if (log->cur)
+			fvp_log_retire(pool);
+		log->cur = log->next;
+		log->next = NULL;
+		log->pos = pool->block_sectors;
+		log->entry_count = 0;
+		queue_work(pool->bg_wq, &pool->prepare_work);
+	}
+	if (!log->open && !record_open(pool))
+		return -EAGAIN;
+	return 0;
+}
+
+int fvp_log_reserve(struct fvp_pool *pool, struct fvp_append *append, enum fvp_log_class class,
+		    struct fvp_log_waiter *waiter)
+{
+	u32 data_sectors = append->kind == FVP_ENTRY_DATA ? append->len_sectors : 0;
+	u32 padded = round_up(data_sectors, pool->block_sectors);
+	struct fvp_log_record *closed = NULL, *record;
+	struct fvp_log *log = &pool->log;
+	struct fvp_entry entry;
+	unsigned long flags;
+	void *ram;
+	int err;
+
+	spin_lock_irqsave(&log->lock, flags);
+	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
+		      ? -EIO
+		      : log_make_room(pool, padded, class, &closed);
+	if (err) {
+		if (err == -EAGAIN && waiter && list_empty(&waiter->node))
+			list_add_tail(&waiter->node, &log->waiters);
+		goto out;
+	}
+	record = log->open;
+	ram = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
+	append->record = record;
+	append->offset_sectors = log->pos;
+	append->addr = fvp_segment_addr(pool, record->seg) + log->pos;
+	append->data = record->seg->ram + (size_t)log->pos * FVP_SECTOR_BYTES;
+	append->disk = &((struct fvp_disk_block *)ram)->entries[record->entry_count];
+	/* Void until committed. */
+	entry = (struct fvp_entry){ .kind = FVP_ENTRY_VOID };
+	fvp_entry_encode(&entry, append->disk);
+	record->entry_count++;
+	record->len_sectors += padded;
+	record->writers++;
+	log->pos += padded;
+	log->entry_count++;
+out:
+	spin_unlock_irqrestore(&log->lock, flags);
+	if (closed)
+		fvp_log_submit(closed);
+	if (!err && padded > data_sectors)
+		memset(append->data + (size_t)data_sectors * FVP_SECTOR_BYTES, 0,
+		       (size_t)(padded - data_sectors) * FVP_SECTOR_BYTES);
+	return err;
+}
+
+void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, bool keep)
+{
+	struct fvp_log_record *record = append->record;
+	struct fvp_log *log = &pool->log;
+	bool submit = false;
+	unsigned long flags;
+
+	if (keep) {
+		struct fvp_entry entry = {
+			.lba = append->lba,
+			.volume = append->volume,
+			.len_sectors = append->len_sectors,
+			.offset_sectors = append->offset_sectors,
+			.crc = crc,
+			.kind = append->kind,
+		};
+
+		fvp_entry_encode(&entry, append->disk);
+		if (append->kind == FVP_ENTRY_DATA)
+			atomic64_add(append->len_sectors, &pool->stats.inserted_sectors);
+	}
+	spin_lock_irqsave(&log->lock, flags);
+	if (keep && append->done) {
+		list_add_tail(&append->node, &record->appends);
+		record->durable = true;
+	}
+	if (!--record->writers) {
+		if (record->closed) {
+			log->inflight++;
+			submit = true;
+		} else if (log->inflight < FVP_LOG_INFLIGHT) {
+			submit = fvp_log_close(log) != NULL;
+		}
+	}
+	spin_unlock_irqrestore(&log->lock, flags);
+	if (submit)
+		fvp_log_submit(record);
+}

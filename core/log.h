@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The log: where entries and data go on flash.
+ *
+ * There is one current segment.  An append reserves a place in the open record,
+ * its caller copies the data into the segment's RAM buffer, and commits.  A record
+ * is closed and submitted, as one I/O, as soon as nobody copies into it and fewer
+ * than FVP_LOG_INFLIGHT records are in flight; else it keeps gathering: group
+ * commit without a timer.  Records complete in any order.
+ *
+ * The next segment is opened (its header durable) ahead of need by a worker, and a
+ * full one is sealed by another.
+ */
+#ifndef FVP_LOG_H
+#define FVP_LOG_H
+
+#include "env.h"
+#include "host.h"
+#include "record.h"
+#include "segment.h"
+
+#define FVP_LOG_INFLIGHT 4
+#define FVP_LOG_RECORDS 32 /* records open, copied into or in flight */
+#define FVP_LOG_BUFFERS 3 /* segment buffers: current, next, sealing */
+
+struct fvp_log_record {
+	struct list_head node; /* in log->idle */
+	struct fvp_pool *pool;
+	struct fvp_segment *seg;
+	struct list_head appends; /* that have a done(); log->lock */
+	u64 seq;
+	u32 start; /* sector in the segment */
+	u32 len_sectors;
+	u32 entry_count;
+	u32 writers; /* still copying */
+	bool closed; /* takes no more */
+	bool durable; /* FUA */
+	struct fvp_io io;
+};
+
+/* Something that waits for room in the log; its work is queued when there may be some. */
+struct fvp_log_waiter {
+	struct list_head node;
+	struct work_struct *work;
+	struct workqueue_struct *wq;
+};
+
+struct fvp_log {
+	spinlock_t lock; /* irq-safe: protects all below */
+	struct fvp_segment *cur;
+	struct fvp_segment *next; /* ready to be current */
+	u32 pos; /* next free sector of cur */
+	u32 entry_count; /* in cur, open record included */
+	struct fvp_log_record *open;
+	u32 inflight;
+	u64 seq; /* of the next record */
+	u64 next_gen;
+	struct list_head idle; /* free records */
+	struct list_head waiters;
+	struct fvp_segment *full[FVP_LOG_BUFFERS]; /* segments that wait for their seal */
+	void *buffer[FVP_LOG_BUFFERS]; /* free ones; NULL: in use */
+	struct fvp_log_record records[FVP_LOG_RECORDS];
+	struct work_struct submit_work; /* closes the open record after completions */
+};
+
+/* Who may use the last room. */
+enum fvp_log_class {
+	FVP_LOG_FILL, /* only while a free segment stays behind */
+	FVP_LOG_WRITE, /* all there is */
+};
+
+struct fvp_append {
+	/* In. */
+	u64 lba;
+	u32 volume;
+	u32 len_sectors;
+	u16 kind; /* enum fvp_entry_kind */
+	/*
+	 * If set: the record is written durably and done() runs when it is, or
+	 * failed (error != 0).  May run in interrupt context.
+	 */
+	void (*done)(struct fvp_append *append, int error);
+
+	/* Out. */
+	struct list_head node;
+	struct fvp_log_record *record;
+	struct fvp_disk_entry *disk;
+	void *data; /* copy the data here */
+	u64 addr; /* in the pool */
+	u32 offset_sectors; /* in the segment */
+};
+
+int fvp_log_init(struct fvp_pool *pool);
+void fvp_log_destroy(struct fvp_pool *pool);
+
+/*
+ * Reserves a place.  0: the caller must call fvp_log_commit() soon, without
+ * waiting for other I/O.  -EAGAIN: no room now; waiter, if given, is kicked when
+ * there may be.  -EIO: flash has failed.  Process context; does not sleep.
+ */
+int fvp_log_reserve(struct fvp_pool *pool, struct fvp_append *append, enum fvp_log_class class,
+		    struct fvp_log_waiter *waiter);
+
+/*
+ * The data is in place (crc: of it), or keep is false: then the entry is void, and
+ * done() is not called.  The append belongs to the log until done(), if it has one.
+ * Process context, may sleep (submits I/O).
+ */
+void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, bool keep);
+
+/* Wakes everything that waits for room. Any context. */
+void fvp_log_wake(struct fvp_pool *pool);
+
+/* Seals the current segment and waits until nothing is in flight.  For closing. Sleeps. */
+void fvp_log_stop(struct fvp_pool *pool);
+
+/* Opens the first segment.  At activation.  0 or -errno.  Sleeps. */
+int fvp_log_start(struct fvp_pool *pool);
+
+#endif /* FVP_LOG_H */

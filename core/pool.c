@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Opening and closing a pool. */
+#include "pool.h"
+#include "health.h"
+#include "io.h"
+#include "load.h"
+#include "log_private.h"
+#include "populate.h"
+#include "reclaim.h"
+#include "write.h"
+
+/* Data of fills that may wait in RAM, all volumes together: 32 MiB. */
+#define FILL_SECTORS_MAX 65536
+
+struct open_args {
+	const struct fvp_pool_params *params;
+	struct fvp_super *super[FVP_DEVICES_MAX]; /* by device_index */
+	char *err;
+	size_t err_len;
+};
+
+/* Reads one device's superblock and puts it where it belongs. */
+static int member_read(struct fvp_pool *pool, struct open_args *args, u32 i)
+{
+	struct fvp_dev *dev = args->params->dev[i];
+	struct fvp_super *super = vzalloc(sizeof(*super));
+	const char *why;
+	u32 index;
+	int err;
+
+	if (!super)
+		return -ENOMEM;
+	err = fvp_super_read(dev, super, &why, &pool->load_bytes);
+	if (err) {
+		snprintf(args->err, args->err_len, "%s: %s (superblock of %llu bytes device)",
+			 fvp_host_dev_name(dev), why,
+			 (unsigned long long)fvp_host_dev_sectors(dev) * FVP_SECTOR_BYTES);
+		goto out;
+	}
+	index = super->device_index;
+	err = -EINVAL;
+	if (super->device_count != args->params->count) {
+		snprintf(args->err, args->err_len, "%s: its pool has %u flash devices, %u given",
+			 fvp_host_dev_name(dev), super->device_count, args->params->count);
+		goto out;
+	}
+	if (pool->flash[index].dev) {
+		snprintf(args->err, args->err_len,
+			 "%s and %s: both are member %u of their pool; give each member once",
+			 fvp_host_dev_name(dev), fvp_host_dev_name(pool->flash[index].dev), index);
+		goto out;
+	}
+	if (memcmp(super->members[index], super->device_uuid, 16)) {
+		snprintf(args->err, args->err_len, "%s: its superblock contradicts itself",
+			 fvp_host_dev_name(dev));
+		goto out;
+	}
+	if (super->block_sectors < args->params->block_sectors) {
+		snprintf(args->err, args->err_len,
+			 "%s: a device with 4096-byte blocks in a pool made for 512-byte blocks; "
+			 "create the pool anew",
+			 fvp_host_dev_name(dev));
+		goto out;
+	}
+	pool->flash[index].dev = dev;
+	pool->flash[index].sectors = super->device_sectors;
+	pool->flash[index].first_segment_sector = super->first_segment_sector;
+	pool->flash[index].segment_count = super->segment_count;
+	memcpy(pool->flash[index].uuid, super->device_uuid, 16);
+	args->super[index] = super;
+	return 0;
+out:
+	vfree(super);
+	return err;
+}
+
+/* Members against each other; the newest superblock becomes the pool's. */
+static int members_check(struct fvp_pool *pool, struct open_args *args)
+{
+	const struct fvp_super *first = args->super[0];
+	u32 i, newest = 0;
+
+	for (i = 1; i < pool->flash_count; i++) {
+		const struct fvp_super *other = args->super[i];
+
+		if (memcmp(first->pool_uuid, other->pool_uuid, 16) ||
+		    first->pool_key != other->pool_key ||
+		    first->segment_sectors != other->segment_sectors ||
+		    first->block_sectors != other->block_sectors ||
+		    memcmp(first->members, other->members, sizeof(first->members))) {
+			snprintf(args->err, args->err_len, "%s and %s: not of the same pool",
+				 fvp_host_dev_name(pool->flash[0].dev),
+				 fvp_host_dev_name(pool->flash[i].dev));
+			return -EINVAL;
+		}
+		if (other->generation > args->super[newest]->generation)
+			newest = i;
+	}
+	pool->super = args->super[newest];
+	args->super[newest] = NULL;
+	memcpy(pool->uuid, pool->super->pool_uuid, 16);
+	pool->key = pool->super->pool_key;
+	pool->block_sectors = pool->super->block_sectors;
+	pool->device_block_sectors = args->params->block_sectors;
+	pool->segment_sectors = pool->super->segment_sectors;
+	pool->segment_shift = ilog2(pool->segment_sectors);
+	pool->io_sectors_max = min_t(u32, FVP_IO_SECTORS_MAX, pool->segment_sectors / 4);
+	return 0;
+}
+
+static int segments_init(struct fvp_pool *pool, struct open_args *args)
+{
+	u64 count = 0;
+	u32 d, i;
+
+	for (d = 0; d < pool->flash_count; d++)
+		count += pool->flash[d].segment_count;
+	if (count < FVP_SEGMENTS_MIN || count << pool->segment_shift >= FVP_ADDR_NONE) {
+		snprintf(args->err, args->err_len, "%s: a pool of %llu segments is not possible",
+			 fvp_host_dev_name(pool->flash[0].dev), (unsigned long long)count);
+		return -EINVAL;
+	}
+	pool->segment_count = (u32)count;
+	pool->segments = kvcalloc(pool->segment_count, sizeof(*pool->segments), GFP_KERNEL);
+	if (!pool->segments)
+		return -ENOMEM;
+	spin_lock_init(&pool->segs.lock);
+	INIT_LIST_HEAD(&pool->segs.free);
+	INIT_LIST_HEAD(&pool->segs.order);
+	pool->segs.reserve = clamp_t(u32, pool->segment_count / 32, 3, 16);
+	for (d = 0, count = 0; d < pool->flash_count; d++) {
+		struct fvp_flash *flash = &pool->flash[d];
+
+		flash->segment_first = (u32)count;
+		for (i = 0; i < flash->segment_count; i++, count++) {
+			pool->segments[count].dev = flash->dev;
+			pool->segments[count].sector =
+				flash->first_segment_sector + ((u64)i << pool->segment_shift);
+		}
+	}
+	return 0;
+}
+
+static int workers_init(struct fvp_pool *pool)
+{
+	u32 i;
+
+	spin_lock_init(&pool->fill_lock);
+	INIT_LIST_HEAD(&pool->fills);
+	INIT_LIST_HEAD(&pool->volumes);
+	for (i = 0; i < FVP_VOLUME_HASH; i++)
+		INIT_LIST_HEAD(&pool->by_id[i]);
+	mutex_init(&pool->super_mutex);
+	mutex_init(&pool->seg_mutex);
+	init_waitqueue_head(&pool->wait);
+	pool->fill_sectors_max = FILL_SECTORS_MAX;
+	INIT_WORK(&pool->fill_work, fvp_populate_work);
+	INIT_LIST_HEAD(&pool->fill_waiter.node);
+	pool->fill_waiter.work = &pool->fill_work;
+	INIT_WORK(&pool->prepare_work, fvp_log_prepare_work);
+	INIT_WORK(&pool->seal_work, fvp_log_seal_work);
+	INIT_WORK(&pool->reclaim_work, fvp_reclaim_work);
+	INIT_WORK(&pool->load_work, fvp_load_work);
+	INIT_DELAYED_WORK(&pool->health_work, fvp_health_work);
+	pool->io_wq = alloc_workqueue("fvp_io", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	pool->bg_wq = alloc_workqueue("fvp_bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	pool->fill_waiter.wq = pool->bg_wq;
+	pool->write_pool = mempool_create_kmalloc_pool(64, sizeof(struct fvp_write));
+	pool->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
+	if (!pool->io_wq || !pool->bg_wq || !pool->write_pool || !pool->super_mem)
+		return -ENOMEM;
+	return init_srcu_struct(&pool->reads);
+}
+
+/* Two segments must be free to begin with: the oldest go if they are not. */
+static int room_make(struct fvp_pool *pool)
+{
+	struct fvp_segment *seg;
+	int err = 0;
+
+	mutex_lock(&pool->seg_mutex);
+	while (!err && fvp_segment_free_count(pool) < 2 && (seg = fvp_segment_oldest(pool)))
+		err = fvp_reclaim_void_through(pool, seg);
+	mutex_unlock(&pool->seg_mutex);
+	return err;
+}
+
+/* Undoes what fvp_pool_open() did, as far as it came. */
+static void pool_free(struct fvp_pool *pool)
+{
+	if (pool->bg_wq)
+		destroy_workqueue(pool->bg_wq);
+	if (pool->io_wq)
+		destroy_workqueue(pool->io_wq);
+	fvp_log_destroy(pool);
+	if (pool->srcu_ready) {
+		fvp_volumes_close(pool);
+		cleanup_srcu_struct(&pool->reads);
+	}
+	mempool_destroy(pool->write_pool);
+	kvfree(pool->load_order);
+	kvfree(pool->segments);
+	vfree(pool->super_mem);
+	vfree(pool->super);
+	kvfree(pool);
+}
+
+/* Everything that is verified or read before anything is written. */
+static int pool_read(struct fvp_pool *pool, struct open_args *args)
+{
+	u32 i;
+	int err;
+
+	pool->flash_count = args->params->count;
+	for (i = 0; i < pool->flash_count; i++) {
+		err = member_read(pool, args, i);
+		if (err)
+			return err;
+	}
+	err = members_check(pool, args);
+	if (!err)
+		err = segments_init(pool, args);
+	if (!err)
+		err = workers_init(pool);
+	if (err)
+		return err;
+	pool->srcu_ready = true;
+	err = fvp_log_init(pool);
+	if (!err)
+		err = fvp_volumes_open(pool);
+	if (!err)
+		err = fvp_load_scan(pool);
+	return err;
+}
+
+/* From here on flash is written. */
+static int pool_start(struct fvp_pool *pool, struct open_args *args)
+{
+	u32 i;
+	int err = 0;
+
+	/*
+	 * What is about to be believed may sit in a volatile cache still, if only the
+	 * host crashed: it must not vanish after it was believed.
+	 */
+	for (i = 0; i < pool->flash_count && !err; i++)
+		err = fvp_io_flush(pool->flash[i].dev);
+	if (!err)
+		err = room_make(pool);
+	pool->load_gen_end = pool->log.next_gen;
+	pool->loading = true;
+	if (!err)
+		err = fvp_log_start(pool);
+	if (err)
+		snprintf(args->err, args->err_len, "%s: flash takes no writes (error %d)",
+			 fvp_host_dev_name(pool->flash[0].dev), err);
+	return err;
+}
+
+int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **out, char *err,
+		  size_t err_len)
+{
+	struct open_args args = { .params = params, .err = err, .err_len = err_len };
+	struct fvp_pool *pool = kvzalloc(sizeof(*pool), GFP_KERNEL);
+	u32 i;
+	int ret;
+
+	if (!pool)
+		return -ENOMEM;
+	snprintf(err, err_len, "out of memory");
+	ret = params->count < 1 || params->count > FVP_DEVICES_MAX ? -EINVAL
+								   : pool_read(pool, &args);
+	for (i = 0; i < FVP_DEVICES_MAX; i++)
+		vfree(args.super[i]);
+	if (!ret)
+		ret = pool_start(pool, &args);
+	if (ret) {
+		pool->stopping = true;
+		if (pool->bg_wq)
+			cancel_delayed_work_sync(&pool->health_work);
+		pool_free(pool);
+		return ret;
+	}
+	err[0] = '\0';
+	pool->load_bytes_before_io = pool->load_bytes;
+	queue_work(pool->bg_wq, &pool->load_work);
+	*out = pool;
+	return 0;
+}
+
+void fvp_pool_close(struct fvp_pool *pool)
+{
+	/* Fills first: they would open segments. */
+	flush_work(&pool->fill_work);
+	fvp_log_stop(pool);
+	fvp_populate_stop(pool);
+	cancel_delayed_work_sync(&pool->health_work);
+	flush_workqueue(pool->bg_wq);
+	flush_workqueue(pool->io_wq);
+	pool_free(pool);
+}
+
+void fvp_pool_wait_loaded(struct fvp_pool *pool)
+{
+	wait_event(pool->wait, READ_ONCE(pool->load_done));
+}
+
+u64 fvp_pool_index_bytes(struct fvp_pool *pool)
+{
+	struct fvp_volume *vol;
+	u64 bytes = 0;
+
+	mutex_lock(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->volumes, node)
+		bytes += fvp_index_bytes(&vol->index);
+	mutex_unlock(&pool->super_mutex);
+	return bytes;
+}

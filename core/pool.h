@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The runtime that all volumes share: flash devices, segments, log, workers.
+ *
+ * Order of locks (outer first):
+ *	pool->seg_mutex		loader or reclaim at work; sleeps
+ *	pool->super_mutex	superblock updates, volume table; sleeps
+ *	vol->lock		in-flight writes and fills; process context only
+ *	region lock (index.c)	process context only
+ *	log->lock		irq-safe
+ *	segs.lock, fill_lock	irq-safe; innermost
+ */
+#ifndef FVP_POOL_H
+#define FVP_POOL_H
+
+#include "fvp_format.h"
+#include "fvp_uapi.h"
+#include "host.h"
+#include "index.h"
+#include "log.h"
+#include "segment.h"
+#include "stats.h"
+#include "super.h"
+
+#define FVP_VOLUME_HASH 64
+
+/* A flash device of the pool.  Immutable once the pool is open. */
+struct fvp_flash {
+	struct fvp_dev *dev;
+	u8 uuid[16];
+	u64 sectors; /* as the superblock says */
+	u64 first_segment_sector;
+	u32 segment_first; /* pool-wide number of its segment 0 */
+	u32 segment_count;
+};
+
+enum fvp_pool_health {
+	FVP_POOL_OK,
+	FVP_POOL_FAILED, /* flash takes no writes: all volumes run on their origins */
+};
+
+struct fvp_pool {
+	/* Set by fvp_pool_open(), then immutable. */
+	struct fvp_flash flash[FVP_DEVICES_MAX];
+	u32 flash_count;
+	u32 block_sectors; /* log block: everything in the log begins on one */
+	u32 device_block_sectors; /* largest logical block of the devices: I/O begins on one */
+	u32 segment_sectors;
+	u32 segment_shift; /* log2(segment_sectors) */
+	u32 segment_count; /* all devices */
+	u32 io_sectors_max; /* longest READ or WRITE request, power of two */
+	u8 uuid[16];
+	u64 key;
+	struct fvp_segment *segments; /* [segment_count] */
+
+	/*
+	 * Reads that found data on flash hold this from lookup to end_io, so
+	 * that a segment is not reused under them (I2).
+	 */
+	struct srcu_struct reads;
+
+	u8 health; /* enum fvp_pool_health; READ_ONCE/WRITE_ONCE, worsens only */
+	bool loading; /* index not complete: absence proves nothing */
+	bool load_done; /* the loader is through, whatever it found */
+	bool voided; /* after a failure: the attempt to void flash content is over */
+	bool stopping;
+	bool srcu_ready; /* reads and what comes before it are set up */
+
+	struct fvp_log log;
+	struct fvp_segments segs; /* free list and order */
+
+	/* Fills waiting for the log. */
+	spinlock_t fill_lock; /* protects fills; irq-safe; innermost */
+	struct list_head fills;
+	atomic64_t fill_sectors; /* buffered for fills, in all volumes */
+	u64 fill_sectors_max;
+	struct work_struct fill_work;
+	struct fvp_log_waiter fill_waiter;
+
+	struct work_struct prepare_work; /* keeps a next segment open */
+	struct work_struct seal_work;
+	struct work_struct reclaim_work;
+	struct work_struct load_work;
+	struct delayed_work health_work;
+	struct workqueue_struct *io_wq; /* continuations of guest I/O: never wait for the log */
+	struct workqueue_struct *bg_wq; /* fills, seal, prepare, reclaim, load */
+
+	struct mutex seg_mutex; /* the loader or reclaim, at one segment; outside super_mutex */
+	struct fvp_segment **load_order; /* by generation; the loader takes from the end */
+	u32 load_count;
+	u64 load_gen_end; /* segments from this generation on are not for the loader */
+	u32 scan_errors;
+
+	struct mutex super_mutex; /* protects super, its volume table and the volumes lists */
+	struct fvp_super *super; /* decoded, as last written */
+	void *super_mem; /* to encode it in; reserved, so that reclaim always makes progress */
+	struct list_head volumes; /* of struct fvp_volume, attached or not */
+	struct list_head by_id[FVP_VOLUME_HASH];
+	wait_queue_head_t wait; /* state changes of pool and volumes */
+	mempool_t *write_pool; /* of struct fvp_write */
+
+	struct fvp_pool_stats stats;
+	u64 load_bytes; /* read at activation, before and after serving began */
+	u64 load_bytes_before_io;
+};
+
+struct fvp_volume {
+	struct list_head node; /* in pool->volumes; super_mutex */
+	struct list_head id_node; /* in pool->by_id; super_mutex */
+	struct fvp_pool *pool;
+	u8 uuid[16];
+	u32 id; /* in entries */
+	u64 sectors;
+	struct fvp_index index;
+	struct fvp_dev *origin; /* NULL while not attached */
+	u8 mode; /* requested, enum fvp_mode */
+	bool attached;
+	bool active; /* between resume and suspend */
+	bool serving; /* hits allowed: active, pool healthy, mode not pass-through */
+
+	spinlock_t lock; /* protects writes, fills */
+	struct rb_root_cached writes; /* struct fvp_write in flight, by range */
+	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
+	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
+
+	struct fvp_volume_stats __percpu *stats;
+};
+
+struct fvp_pool_params {
+	struct fvp_dev *dev[FVP_DEVICES_MAX];
+	u32 count;
+	u32 block_sectors; /* largest logical block of the devices, in sectors */
+};
+
+/*
+ * Opens a pool from its flash devices, in any order: verifies superblocks, finds
+ * the live segments, opens a new one; then serves.  The index loads behind it.
+ * Returns 0 or -errno with a message in err (err_len bytes) that names device
+ * and remedy.  Writes nothing before all devices have been verified.  Sleeps.
+ */
+int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **pool, char *err,
+		  size_t err_len);
+
+/*
+ * Stops all work, seals the open segment, writes the superblock, frees.  All
+ * volumes must be detached and no request in flight.  Sleeps.
+ */
+void fvp_pool_close(struct fvp_pool *pool);
+
+static inline u32 fvp_pool_io_sectors_max(const struct fvp_pool *pool)
+{
+	return pool->io_sectors_max;
+}
+
+/* Waits until the index is complete.  Sleeps. */
+void fvp_pool_wait_loaded(struct fvp_pool *pool);
+
+/* Bytes of RAM in indexes of all volumes. */
+u64 fvp_pool_index_bytes(struct fvp_pool *pool);
+
+/*
+ * Volumes.  attach finds the volume by uuid or adds it; content that may be
+ * stale is dropped (I12).  On return it is suspended: call fvp_volume_resume()
+ * before the first request.  -EEXIST: attached already.  -ENOSPC: volume table full.  Sleeps.
+ */
+int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name,
+		      struct fvp_dev *origin, u64 sectors, enum fvp_mode mode,
+		      struct fvp_volume **vol, char *err, size_t err_len);
+
+enum fvp_detach {
+	FVP_DETACH_FORGET, /* content dropped: the origin may be written by others now */
+	FVP_DETACH_KEEP, /* content kept: the caller promises that nobody writes the origin */
+};
+/* No request may be in flight.  The volume struct is gone with FORGET.  Sleeps. */
+void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how);
+
+/*
+ * Suspend: waits for fills in flight, then notes durably that the origin may
+ * change behind us.  No request may be in flight.  Resume takes that back before
+ * the first request; with the content kept.  Both sleep.
+ */
+void fvp_volume_suspend(struct fvp_volume *vol);
+void fvp_volume_resume(struct fvp_volume *vol);
+
+/* Takes effect for requests that come after.  Sleeps.  -EINVAL for a mode not known here. */
+int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode);
+
+/* What is in force now: pass-through on a failed pool, else the requested mode. */
+enum fvp_mode fvp_volume_effective_mode(const struct fvp_volume *vol);
+
+/* Sums the per-CPU counters. */
+void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *sum);
+
+/* Drops all cached content of a volume, durably (tests, messages).  Sleeps. */
+int fvp_volume_drop(struct fvp_volume *vol);
+
+/* Within core: the volume whose entries carry id, or NULL.  Caller holds super_mutex. */
+struct fvp_volume *fvp_volume_by_id(struct fvp_pool *pool, u32 id);
+
+/* Within core: the same, held until fvp_volume_unbusy().  Sleeps. */
+struct fvp_volume *fvp_volume_get(struct fvp_pool *pool, u32 id);
+
+/* Within core: makes the volumes that the volume table says have content.  At activation. */
+int fvp_volumes_open(struct fvp_pool *pool);
+void fvp_volumes_close(struct fvp_pool *pool);
+
+/* Within core: could this entry be one of the volume's? */
+bool fvp_entry_in_volume(const struct fvp_volume *vol, const struct fvp_entry *entry);
+
+#endif /* FVP_POOL_H */

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See promote.h. */
+#include "pool.h"
+#include "io.h"
+#include "populate.h"
+#include "promote.h"
+
+/* Live pieces of one entry that are looked at; more are dropped. */
+#define PIECES_MAX 32
+
+struct piece {
+	u64 lba;
+	u32 len_sectors;
+	u64 addr;
+};
+
+struct promotion {
+	struct fvp_pool *pool;
+	struct fvp_segment *seg;
+	void *mem; /* the entry's data */
+	u32 budget_sectors;
+	bool full; /* no room in the log */
+	u64 from, end; /* flash range of the entry */
+	u32 count;
+	struct piece piece[PIECES_MAX];
+};
+
+static void piece_found(void *arg, u64 lba, u32 len_sectors, u64 addr, bool dead)
+{
+	struct promotion *p = arg;
+
+	if (!dead && addr >= p->from && addr + len_sectors <= p->end && p->count < PIECES_MAX)
+		p->piece[p->count++] =
+			(struct piece){ .lba = lba, .len_sectors = len_sectors, .addr = addr };
+}
+
+/* Was any of the 64ths that the range touches hit? */
+static bool was_hit(struct promotion *p, u32 offset_sectors, u32 len_sectors)
+{
+	u32 shift = p->pool->segment_shift, bit;
+
+	for (bit = fvp_segment_hit_bit(offset_sectors, shift);
+	     bit <= fvp_segment_hit_bit(offset_sectors + len_sectors - 1, shift); bit++)
+		if (test_bit(bit, &p->seg->hits))
+			return true;
+	return false;
+}
+
+/* Appends one piece, data at mem; the fill guards against writes meanwhile. */
+static void piece_append(struct promotion *p, struct fvp_fill *fill, const struct piece *piece,
+			 const void *mem)
+{
+	struct fvp_volume *vol = fill->vol;
+	struct fvp_append append = {
+		.lba = piece->lba,
+		.volume = vol->id,
+		.len_sectors = piece->len_sectors,
+		.kind = FVP_ENTRY_DATA,
+	};
+	bool keep;
+	u32 crc;
+
+	if (fvp_log_reserve(p->pool, &append, FVP_LOG_FILL, NULL)) {
+		p->full = true;
+		return;
+	}
+	memcpy(append.data, mem, (size_t)piece->len_sectors * FVP_SECTOR_BYTES);
+	crc = fvp_data_crc(append.data, piece->len_sectors);
+	spin_lock(&vol->lock);
+	keep = !fill->cancelled && !fvp_index_move(&vol->index, piece->lba, piece->len_sectors,
+						   piece->addr, append.addr);
+	spin_unlock(&vol->lock);
+	fvp_log_commit(p->pool, &append, crc, keep);
+	if (keep) {
+		fvp_stat_add(vol, promoted_sectors, piece->len_sectors);
+		p->budget_sectors -= min(p->budget_sectors, piece->len_sectors);
+	}
+}
+
+/* An entry that was hit: reads its data, verifies it, appends what of it lives. */
+static void entry_promote(struct promotion *p, struct fvp_volume *vol,
+			  const struct fvp_entry *entry)
+{
+	u32 padded = round_up(entry->len_sectors, p->pool->block_sectors), i;
+	struct fvp_fill fill = {
+		.vol = vol,
+		.range.start = entry->lba,
+		.range.last = entry->lba + entry->len_sectors - 1,
+	};
+
+	spin_lock(&vol->lock);
+	fill.registered = fvp_fill_register(&fill);
+	spin_unlock(&vol->lock);
+	if (!fill.registered)
+		return;
+	p->count = 0;
+	p->from = fvp_segment_addr(p->pool, p->seg) + entry->offset_sectors;
+	p->end = p->from + entry->len_sectors;
+	fvp_index_walk(&vol->index, entry->lba, entry->len_sectors, piece_found, p);
+	if (!p->count || fvp_io_mem(p->seg->dev, FVP_IO_READ,
+				    p->seg->sector + entry->offset_sectors, padded, p->mem, 0))
+		goto out;
+	if (fvp_data_crc(p->mem, entry->len_sectors) != entry->crc) {
+		/* Rotten: not to be served either. */
+		atomic64_inc(&p->pool->stats.bad_data);
+		fvp_index_kill(&vol->index, entry->lba, entry->len_sectors, p->from,
+			       entry->len_sectors);
+		goto out;
+	}
+	for (i = 0; i < p->count && p->budget_sectors && !p->full; i++) {
+		u32 skip = (u32)(p->piece[i].addr - p->from);
+
+		if (was_hit(p, entry->offset_sectors + skip, p->piece[i].len_sectors))
+			piece_append(p, &fill, &p->piece[i],
+				     p->mem + (size_t)skip * FVP_SECTOR_BYTES);
+	}
+out:
+	spin_lock(&vol->lock);
+	interval_tree_remove(&fill.range, &vol->fills);
+	spin_unlock(&vol->lock);
+}
+
+void fvp_promote(struct fvp_pool *pool, struct fvp_segment *seg,
+		 const struct fvp_segment_entries *entries)
+{
+	struct promotion *p;
+	u32 i;
+
+	if (!READ_ONCE(seg->hits))
+		return;
+	p = kvzalloc(sizeof(*p), GFP_NOIO);
+	if (!p)
+		return;
+	p->mem = vmalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
+	p->pool = pool;
+	p->seg = seg;
+	p->budget_sectors = pool->segment_sectors / 2;
+	for (i = 0; p->mem && i < entries->count && p->budget_sectors && !p->full; i++) {
+		const struct fvp_entry *entry = &entries->entry[i];
+		struct fvp_volume *vol;
+
+		if (entry->kind != FVP_ENTRY_DATA ||
+		    !was_hit(p, entry->offset_sectors, entry->len_sectors))
+			continue;
+		vol = fvp_volume_get(pool, entry->volume);
+		if (!vol)
+			continue;
+		if (READ_ONCE(vol->serving) && fvp_entry_in_volume(vol, entry))
+			entry_promote(p, vol, entry);
+		fvp_volume_unbusy(vol);
+		cond_resched();
+	}
+	vfree(p->mem);
+	kvfree(p);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Blocks of the log.  Together with super.c the only place that touches __le
+ * fields.  A block is accepted only with the pool's key (random: data that a
+ * guest stores cannot pass for a block), its own position and a right checksum.
+ */
+#include "record.h"
+
+static u32 block_crc(const void *mem, u32 bytes)
+{
+	static const u8 zero[4];
+	const u32 at = offsetof(struct fvp_disk_block, crc);
+	u32 crc = crc32c(~0u, mem, at);
+
+	crc = crc32c(crc, zero, sizeof(zero));
+	return crc32c(crc, mem + at + 4, bytes - at - 4);
+}
+
+void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem)
+{
+	struct fvp_disk_block *disk = mem;
+
+	disk->magic = cpu_to_le32(FVP_BLOCK_MAGIC);
+	disk->kind = cpu_to_le16(block->kind);
+	disk->version = cpu_to_le16(FVP_FORMAT_VERSION);
+	disk->entries_crc = cpu_to_le32(block->entries_crc);
+	disk->pool_key = cpu_to_le64(media->key);
+	disk->segment_gen = cpu_to_le64(block->segment_gen);
+	disk->seq = cpu_to_le64(block->seq);
+	disk->tail_gen = cpu_to_le64(block->tail_gen);
+	disk->legset_gen = cpu_to_le32(block->legset_gen);
+	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
+	disk->len_sectors = cpu_to_le32(block->len_sectors);
+	disk->entry_count = cpu_to_le32(block->entry_count);
+	disk->crc = cpu_to_le32(block_crc(mem, fvp_block_bytes(media)));
+}
+
+/* Length and entry count against the kind and the segment. */
+static bool block_fits(const struct fvp_media *media, const struct fvp_block *block)
+{
+	u32 seg = media->segment_sectors, b = media->block_sectors;
+
+	switch (block->kind) {
+	case FVP_BLOCK_SEGMENT:
+		return !block->offset_sectors && block->len_sectors == seg && !block->entry_count;
+	case FVP_BLOCK_RECORD:
+		return block->len_sectors >= b && !(block->len_sectors % b) &&
+		       block->offset_sectors >= b &&
+		       block->len_sectors <= seg - block->offset_sectors &&
+		       block->entry_count >= 1 && block->entry_count <= FVP_RECORD_ENTRIES(b);
+	case FVP_BLOCK_SUMMARY:
+		return block->offset_sectors == seg - b &&
+		       block->entry_count <= seg * (FVP_SECTOR_BYTES / FVP_ENTRY_BYTES) &&
+		       block->len_sectors == fvp_summary_sectors(media, block->entry_count) &&
+		       block->len_sectors <= seg - b;
+	default:
+		return false;
+	}
+}
+
+int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
+		     u32 offset_sectors, struct fvp_block *block)
+{
+	const struct fvp_disk_block *disk = mem;
+
+	if (le32_to_cpu(disk->magic) != FVP_BLOCK_MAGIC ||
+	    le64_to_cpu(disk->pool_key) != media->key || le16_to_cpu(disk->kind) != kind ||
+	    le32_to_cpu(disk->offset_sectors) != offset_sectors)
+		return -ENODATA;
+	if (le32_to_cpu(disk->crc) != block_crc(mem, fvp_block_bytes(media)) ||
+	    le16_to_cpu(disk->version) != FVP_FORMAT_VERSION)
+		return -EUCLEAN;
+	block->kind = kind;
+	block->segment_gen = le64_to_cpu(disk->segment_gen);
+	block->seq = le64_to_cpu(disk->seq);
+	block->tail_gen = le64_to_cpu(disk->tail_gen);
+	block->legset_gen = le32_to_cpu(disk->legset_gen);
+	block->offset_sectors = offset_sectors;
+	block->len_sectors = le32_to_cpu(disk->len_sectors);
+	block->entry_count = le32_to_cpu(disk->entry_count);
+	block->entries_crc = le32_to_cpu(disk->entries_crc);
+	return block_fits(media, block) ? 0 : -EUCLEAN;
+}
+
+void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
+{
+	memset(disk, 0, sizeof(*disk));
+	disk->lba = cpu_to_le64(entry->lba);
+	disk->volume = cpu_to_le32(entry->volume);
+	disk->len_sectors = cpu_to_le32(entry->len_sectors);
+	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
+	disk->crc = cpu_to_le32(entry->crc);
+	disk->kind = cpu_to_le16(entry->kind);
+}
+
+int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry)
+{
+	entry->lba = le64_to_cpu(disk->lba);
+	entry->volume = le32_to_cpu(disk->volume);
+	entry->len_sectors = le32_to_cpu(disk->len_sectors);
+	entry->offset_sectors = le32_to_cpu(disk->offset_sectors);
+	entry->crc = le32_to_cpu(disk->crc);
+	entry->kind = le16_to_cpu(disk->kind);
+	if (entry->lba >= 1ULL << 55)
+		return -EUCLEAN;
+	switch (entry->kind) {
+	case FVP_ENTRY_VOID:
+		return 0;
+	case FVP_ENTRY_TOMBSTONE:
+		return entry->len_sectors ? 0 : -EUCLEAN;
+	case FVP_ENTRY_DATA:
+		if (!entry->len_sectors || entry->offset_sectors < from ||
+		    entry->offset_sectors >= end ||
+		    entry->len_sectors > end - entry->offset_sectors)
+			return -EUCLEAN;
+		return 0;
+	default:
+		/* A kind of a later format would come with an incompatible feature. */
+		return -EUCLEAN;
+	}
+}
+
+/*
+ * Calls for each entry of the segment in ram that is not void: counts, and
+ * stores it at out if there is an out.
+ */
+static u32 ram_entries(const struct fvp_media *media, void *ram, u64 gen,
+		       struct fvp_disk_entry *out)
+{
+	u32 at = media->block_sectors, count = 0, i;
+	struct fvp_block block;
+
+	while (at + media->block_sectors <= media->segment_sectors) {
+		struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
+
+		if (fvp_block_decode(media, disk, FVP_BLOCK_RECORD, at, &block) ||
+		    block.segment_gen != gen)
+			break;
+		for (i = 0; i < block.entry_count; i++) {
+			if (le16_to_cpu(disk->entries[i].kind) == FVP_ENTRY_VOID)
+				continue;
+			if (out)
+				memcpy(&out[count], &disk->entries[i], sizeof(*out));
+			count++;
+		}
+		at += block.len_sectors;
+	}
+	return count;
+}
+
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tail_gen)
+{
+	u32 count = ram_entries(media, ram, gen, NULL);
+	u32 len = fvp_summary_sectors(media, count), seg = media->segment_sectors;
+	void *start = ram + (size_t)(seg - len) * FVP_SECTOR_BYTES;
+	void *footer = ram + (size_t)(seg - media->block_sectors) * FVP_SECTOR_BYTES;
+	struct fvp_block block = {
+		.kind = FVP_BLOCK_SUMMARY,
+		.segment_gen = gen,
+		.tail_gen = tail_gen,
+		.offset_sectors = seg - media->block_sectors,
+		.len_sectors = len,
+		.entry_count = count,
+	};
+
+	memset(start, 0, (size_t)len * FVP_SECTOR_BYTES);
+	ram_entries(media, ram, gen, start);
+	block.entries_crc = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
+	fvp_block_encode(media, &block, footer);
+	return seg - len;
+}

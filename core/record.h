@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Blocks of the log: segment headers, records, summaries.  Encoding, and
+ * decoding with nothing trusted.  No I/O, no locks, any context.
+ */
+#ifndef FVP_RECORD_H
+#define FVP_RECORD_H
+
+#include "env.h"
+#include "fvp_format.h"
+
+/* What every block of a pool is checked against. */
+struct fvp_media {
+	u64 key;
+	u32 block_sectors;
+	u32 segment_sectors;
+};
+
+struct fvp_block {
+	u16 kind;
+	u64 segment_gen;
+	u64 seq;
+	u64 tail_gen;
+	u32 legset_gen;
+	u32 offset_sectors;
+	u32 len_sectors;
+	u32 entry_count;
+	u32 entries_crc;
+};
+
+struct fvp_entry {
+	u64 lba;
+	u32 volume;
+	u32 len_sectors;
+	u32 offset_sectors; /* in the segment */
+	u32 crc;
+	u16 kind;
+};
+
+static inline u32 fvp_block_bytes(const struct fvp_media *media)
+{
+	return media->block_sectors * FVP_SECTOR_BYTES;
+}
+
+/* crc32c as the format uses it, over data of any length. */
+static inline u32 fvp_data_crc(const void *data, u32 len_sectors)
+{
+	return crc32c(~0u, data, len_sectors * FVP_SECTOR_BYTES);
+}
+
+/* Sectors of a summary of that many entries, footer included. */
+static inline u32 fvp_summary_sectors(const struct fvp_media *media, u32 entries)
+{
+	return DIV_ROUND_UP(entries * FVP_ENTRY_BYTES, fvp_block_bytes(media)) *
+		       media->block_sectors +
+	       media->block_sectors;
+}
+
+/*
+ * Writes the header into mem, one log block, and the checksum over the whole
+ * block: entries of a record must be there already.
+ */
+void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem);
+
+/*
+ * Verifies the log block at mem, which was read at offset_sectors of a segment,
+ * and decodes its header.  0; -ENODATA: no block of this pool and place; -EUCLEAN:
+ * one, but damaged.
+ */
+int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
+		     u32 offset_sectors, struct fvp_block *block);
+
+void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk);
+
+/*
+ * Decodes an entry whose data must lie in [from, end) of the segment.  0, or
+ * -EUCLEAN.
+ */
+int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
+
+/*
+ * Builds the summary of a segment whose records are in ram, of generation gen:
+ * entries and footer at the segment's end.  Returns the summary's first sector.
+ */
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tail_gen);
+
+#endif /* FVP_RECORD_H */

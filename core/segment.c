@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The segment table: states, free list, order of generations. */
+#include "pool.h"
+
+struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr)
+{
+	return &pool->segments[addr >> pool->segment_shift];
+}
+
+u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg)
+{
+	return (u32)(seg - pool->segments);
+}
+
+u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg)
+{
+	return (u64)fvp_segment_number(pool, seg) << pool->segment_shift;
+}
+
+struct fvp_media fvp_pool_media(const struct fvp_pool *pool)
+{
+	return (struct fvp_media){
+		.key = pool->key,
+		.block_sectors = pool->block_sectors,
+		.segment_sectors = pool->segment_sectors,
+	};
+}
+
+struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen)
+{
+	struct fvp_segments *segs = &pool->segs;
+	struct fvp_segment *seg = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&segs->lock, flags);
+	if (!list_empty(&segs->free)) {
+		seg = list_first_entry(&segs->free, struct fvp_segment, node);
+		list_move_tail(&seg->node, &segs->order);
+		segs->free_count--;
+		seg->gen = gen;
+		seg->state = FVP_SEGMENT_OPEN;
+		seg->hits = 0;
+	}
+	spin_unlock_irqrestore(&segs->lock, flags);
+	return seg;
+}
+
+void fvp_segment_release(struct fvp_pool *pool, struct fvp_segment *seg)
+{
+	struct fvp_segments *segs = &pool->segs;
+	unsigned long flags;
+
+	spin_lock_irqsave(&segs->lock, flags);
+	seg->state = FVP_SEGMENT_FREE;
+	seg->gen = 0;
+	list_move_tail(&seg->node, &segs->free);
+	segs->free_count++;
+	spin_unlock_irqrestore(&segs->lock, flags);
+}
+
+void fvp_segment_set_state(struct fvp_pool *pool, struct fvp_segment *seg, u8 state)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->segs.lock, flags);
+	seg->state = state;
+	spin_unlock_irqrestore(&pool->segs.lock, flags);
+}
+
+struct fvp_segment *fvp_segment_oldest(struct fvp_pool *pool)
+{
+	struct fvp_segments *segs = &pool->segs;
+	struct fvp_segment *seg;
+	unsigned long flags;
+
+	spin_lock_irqsave(&segs->lock, flags);
+	seg = list_first_entry_or_null(&segs->order, struct fvp_segment, node);
+	if (seg && seg->state != FVP_SEGMENT_LIVE)
+		seg = NULL;
+	spin_unlock_irqrestore(&segs->lock, flags);
+	return seg;
+}
+
+u32 fvp_segment_free_count(struct fvp_pool *pool)
+{
+	return READ_ONCE(pool->segs.free_count);
+}

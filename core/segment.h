@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Segments: the unit in which flash is opened, appended to, sealed and
+ * reclaimed.
+ *
+ *	FREE -> OPEN -> SEALING -> LIVE -> FREE
+ *
+ * A segment is opened with a generation one above the newest: generations order
+ * segments, records within one are ordered by place.  Reclaim takes the oldest.
+ * Before a segment is reused the superblock's tail generation has passed it
+ * durably, so a replay never mixes what it held with what came later (I13).
+ */
+#ifndef FVP_SEGMENT_H
+#define FVP_SEGMENT_H
+
+#include "env.h"
+#include "host.h"
+#include "record.h"
+
+struct fvp_pool;
+
+enum fvp_segment_state {
+	FVP_SEGMENT_FREE,
+	FVP_SEGMENT_OPEN, /* current or next of the log */
+	FVP_SEGMENT_SEALING, /* full; records or summary still in flight */
+	FVP_SEGMENT_LIVE, /* sealed, or found at activation */
+};
+
+struct fvp_segment {
+	/*
+	 * 64 bits, one for each 64th of the segment: hit since it was filled.
+	 * Set by readers without lock.
+	 */
+	unsigned long hits;
+	/*
+	 * The whole segment's content while not all of it is durable, else NULL.
+	 * Read under pool->reads; freed after a grace period of that.
+	 */
+	void *ram;
+	struct fvp_dev *dev; /* immutable */
+	u64 sector; /* immutable: where it begins on dev */
+	u64 gen;
+	struct list_head node; /* in free or order; segs->lock */
+	u32 pending; /* records in flight; log->lock */
+	u8 state; /* enum fvp_segment_state; segs->lock */
+};
+
+struct fvp_segments {
+	spinlock_t lock; /* irq-safe, innermost: protects lists, counts, states */
+	struct list_head free; /* reused in the order in which they came free */
+	struct list_head order; /* the others, by generation */
+	u32 free_count;
+	u32 reserve; /* reclaim keeps this many free */
+};
+
+static inline unsigned long fvp_segment_hit_bit(u32 offset_sectors, u32 segment_shift)
+{
+	return offset_sectors >> (segment_shift - 6);
+}
+
+struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr);
+u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg);
+/* Address in the pool of the segment's first sector. */
+u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg);
+/* What blocks of the pool are checked against. */
+struct fvp_media fvp_pool_media(const struct fvp_pool *pool);
+
+/* Takes the longest-free segment and makes it OPEN with that generation; NULL if none. */
+struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen);
+void fvp_segment_release(struct fvp_pool *pool, struct fvp_segment *seg);
+void fvp_segment_set_state(struct fvp_pool *pool, struct fvp_segment *seg, u8 state);
+/* The oldest segment if it is LIVE, else NULL: it must not be overtaken. */
+struct fvp_segment *fvp_segment_oldest(struct fvp_pool *pool);
+u32 fvp_segment_free_count(struct fvp_pool *pool);
+
+/*
+ * Entries of a segment as its media has them, decoded and verified, in log
+ * order: from the summary, or where there is none by a scan of everything in it,
+ * data checksums included (I5: holes do not end it).
+ */
+struct fvp_segment_entries {
+	struct fvp_entry *entry; /* kvmalloc'ed */
+	u32 count;
+	bool sealed; /* from a summary */
+	u64 bytes_read;
+};
+
+/* 0 or -errno; free with kvfree(out->entry).  Sleeps. */
+int fvp_segment_read_entries(struct fvp_pool *pool, struct fvp_segment *seg,
+			     struct fvp_segment_entries *out);
+
+#endif /* FVP_SEGMENT_H */

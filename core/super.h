@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Superblock and volume table: decoded form, encoding, verification.  No I/O in
+ * super.c, so that the tools and the fuzzers use it as it is; super_io.c reads
+ * and writes the copies.
+ */
+#ifndef FVP_SUPER_H
+#define FVP_SUPER_H
+
+#include "env.h"
+#include "fvp_format.h"
+
+struct fvp_flash;
+struct fvp_pool;
+struct fvp_dev;
+
+/* A line of the volume table, decoded. */
+struct fvp_super_volume {
+	u8 uuid[16];
+	u32 id;
+	u32 state; /* enum fvp_disk_volume_state */
+	u64 epoch;
+	u64 size_sectors;
+	u32 mode;
+	char name[FVP_NAME_BYTES];
+};
+
+struct fvp_super {
+	u64 incompat, ro_compat, compat;
+	u8 pool_uuid[16];
+	u8 device_uuid[16];
+	u64 generation;
+	u64 pool_key;
+	u64 tail_gen;
+	u64 device_sectors;
+	u64 first_segment_sector;
+	u32 segment_sectors;
+	u32 segment_count;
+	u32 device_index;
+	u32 device_count;
+	u32 block_sectors;
+	u32 volume_count;
+	u32 next_volume_id;
+	char label[FVP_NAME_BYTES];
+	u8 members[FVP_DEVICES_MAX][16];
+	struct fvp_super_volume volumes[FVP_VOLUMES_MAX];
+};
+
+/* Bytes of a copy with this many volumes: a multiple of FVP_SUPER_BYTES. */
+static inline u32 fvp_super_bytes(u32 volume_count)
+{
+	return FVP_SUPER_BYTES +
+	       DIV_ROUND_UP(volume_count * 128u, FVP_SUPER_BYTES) * FVP_SUPER_BYTES;
+}
+
+/* First sector of copy 0 (A) or 1 (B) on a device of device_sectors. */
+u64 fvp_super_copy_sector(u64 device_sectors, u32 copy);
+
+/* Encodes into out, of at least fvp_super_bytes(super->volume_count) bytes. */
+void fvp_super_encode(const struct fvp_super *super, void *out);
+
+/*
+ * Looks at the first FVP_SUPER_BYTES of a copy: verifies checksum, version,
+ * features and every size against device_sectors.  Returns 0 and the bytes of
+ * the whole copy, or: -ENODATA no superblock at all, -EUCLEAN damaged,
+ * -EOPNOTSUPP newer format or unknown features, -EFBIG the device is smaller than
+ * the superblock says.  *why (static text) tells what is wrong.
+ */
+int fvp_super_peek(const void *in, u64 device_sectors, u32 *bytes, const char **why);
+
+/* Decodes a whole copy of in_bytes; same errors. */
+int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fvp_super *super,
+		     const char **why);
+
+/*
+ * Lays out a new device: fills segment_sectors (0: chosen by size) and counts.
+ * 0, or -ENOSPC if the device is too small, -EINVAL.
+ */
+int fvp_super_layout(struct fvp_super *super, u64 device_sectors, u32 segment_sectors);
+
+/*
+ * Reads the newest valid copy of a device.  *super is the caller's.  Sleeps.  Errors
+ * as fvp_super_peek(), and -EIO.
+ */
+int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **why, u64 *bytes_read);
+
+/*
+ * Writes pool->super with its next generation, durably, to copy A and then B of
+ * every device.  0 when all took it; else the first error, after trying all, and
+ * the pool's health has got the message.  *taken, if given: devices that took both.
+ * Caller holds pool->super_mutex.  Sleeps.
+ */
+int fvp_super_write(struct fvp_pool *pool, u32 *taken);
+
+#endif /* FVP_SUPER_H */

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Volumes: coming, going, modes; and whether content found on flash may be
+ * believed (I12).
+ *
+ * Content is kept only over times in which nobody but us can have written the
+ * origin.  The volume table says which: ACTIVE (found so: power was cut) and KEPT
+ * (stopped by someone who promised).  While suspended, a volume is noted as
+ * SUSPENDED, durably, before the host may let others at the origin.  Content that
+ * is not believed goes by giving the volume a new id: entries of the old one belong
+ * to nobody.
+ */
+#include "pool.h"
+#include "populate.h"
+#include "write.h"
+
+static struct fvp_super_volume *line_find(struct fvp_pool *pool, const u8 uuid[16])
+{
+	u32 i;
+
+	for (i = 0; i < pool->super->volume_count; i++)
+		if (!memcmp(pool->super->volumes[i].uuid, uuid, 16))
+			return &pool->super->volumes[i];
+	return NULL;
+}
+
+static void line_remove(struct fvp_pool *pool, const u8 uuid[16])
+{
+	struct fvp_super_volume *line = line_find(pool, uuid);
+
+	if (line)
+		*line = pool->super->volumes[--pool->super->volume_count];
+}
+
+static struct fvp_volume *volume_find(struct fvp_pool *pool, const u8 uuid[16])
+{
+	struct fvp_volume *vol;
+
+	list_for_each_entry (vol, &pool->volumes, node)
+		if (!memcmp(vol->uuid, uuid, 16))
+			return vol;
+	return NULL;
+}
+
+struct fvp_volume *fvp_volume_by_id(struct fvp_pool *pool, u32 id)
+{
+	struct fvp_volume *vol;
+
+	lockdep_assert_held(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->by_id[id % FVP_VOLUME_HASH], id_node)
+		if (vol->id == id)
+			return vol;
+	return NULL;
+}
+
+struct fvp_volume *fvp_volume_get(struct fvp_pool *pool, u32 id)
+{
+	struct fvp_volume *vol;
+
+	mutex_lock(&pool->super_mutex);
+	vol = fvp_volume_by_id(pool, id);
+	if (vol)
+		atomic_inc(&vol->busy);
+	mutex_unlock(&pool->super_mutex);
+	return vol;
+}
+
+/* Makes the volume of a line and lists it.  NULL without memory. */
+static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_super_volume *line)
+{
+	struct fvp_volume *vol = kzalloc(sizeof(*vol), GFP_KERNEL);
+
+	if (!vol)
+		return NULL;
+	vol->stats = alloc_percpu(struct fvp_volume_stats);
+	if (!vol->stats || fvp_index_init(&vol->index, line->size_sectors)) {
+		free_percpu(vol->stats);
+		kfree(vol);
+		return NULL;
+	}
+	vol->pool = pool;
+	memcpy(vol->uuid, line->uuid, 16);
+	vol->id = line->id;
+	vol->sectors = line->size_sectors;
+	vol->mode = FVP_MODE_PASS_THROUGH;
+	spin_lock_init(&vol->lock);
+	vol->writes = RB_ROOT_CACHED;
+	vol->fills = RB_ROOT_CACHED;
+	atomic_set(&vol->busy, 0);
+	list_add_tail(&vol->node, &pool->volumes);
+	list_add_tail(&vol->id_node, &pool->by_id[vol->id % FVP_VOLUME_HASH]);
+	return vol;
+}
+
+/* No request in flight.  Caller holds super_mutex (or is alone). */
+static void volume_free(struct fvp_volume *vol)
+{
+	list_del(&vol->node);
+	list_del(&vol->id_node);
+	/* Reclaim may still look at it. */
+	wait_event(vol->pool->wait, !atomic_read(&vol->busy));
+	fvp_index_destroy(&vol->index);
+	free_percpu(vol->stats);
+	kfree(vol);
+}
+
+enum fvp_mode fvp_volume_effective_mode(const struct fvp_volume *vol)
+{
+	if (READ_ONCE(vol->pool->health) == FVP_POOL_FAILED)
+		return FVP_MODE_PASS_THROUGH;
+	return READ_ONCE(vol->mode);
+}
+
+/* Caller holds super_mutex. */
+static void serving_update(struct fvp_volume *vol)
+{
+	WRITE_ONCE(vol->serving,
+		   vol->active && fvp_volume_effective_mode(vol) != FVP_MODE_PASS_THROUGH);
+}
+
+/*
+ * Finds or makes the line of a volume that attaches, and its struct; drops content
+ * that is not to be believed.  Caller holds super_mutex.
+ */
+static int volume_settle(struct fvp_pool *pool, const u8 uuid[16], u64 sectors,
+			 struct fvp_super_volume **out, struct fvp_volume **vol)
+{
+	struct fvp_super_volume *line = line_find(pool, uuid);
+	bool believed = line && line->size_sectors == sectors &&
+			(line->state == FVP_VOLUME_ACTIVE || line->state == FVP_VOLUME_KEPT);
+
+	*vol = volume_find(pool, uuid);
+	if (!line) {
+		if (pool->super->volume_count == FVP_VOLUMES_MAX)
+			return -ENOSPC;
+		line = &pool->super->volumes[pool->super->volume_count++];
+		memset(line, 0, sizeof(*line));
+		memcpy(line->uuid, uuid, 16);
+	}
+	if (!believed) {
+		if (*vol)
+			volume_free(*vol);
+		*vol = NULL;
+		line->id = pool->super->next_volume_id++;
+		line->size_sectors = sectors;
+	}
+	if (!*vol)
+		*vol = volume_new(pool, line);
+	*out = line;
+	return *vol ? 0 : -ENOMEM;
+}
+
+int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name,
+		      struct fvp_dev *origin, u64 sectors, enum fvp_mode mode,
+		      struct fvp_volume **out, char *err, size_t err_len)
+{
+	struct fvp_super_volume *line;
+	struct fvp_volume *vol;
+	int ret = 0;
+
+	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_THROUGH) {
+		snprintf(err, err_len, "%s: mode not supported by this version",
+			 fvp_host_dev_name(origin));
+		return -EINVAL;
+	}
+	mutex_lock(&pool->super_mutex);
+	vol = volume_find(pool, uuid);
+	if (vol && vol->attached) {
+		snprintf(err, err_len, "%s: a volume of this uuid is attached already",
+			 fvp_host_dev_name(origin));
+		ret = -EEXIST;
+		goto out;
+	}
+	ret = volume_settle(pool, uuid, sectors, &line, &vol);
+	if (ret) {
+		snprintf(err, err_len, "%s: %s", fvp_host_dev_name(origin),
+			 ret == -ENOSPC ? "the pool's volume table is full; detach volumes first"
+					: "out of memory");
+		goto out;
+	}
+	line->state = FVP_VOLUME_SUSPENDED;
+	line->mode = mode;
+	line->epoch++;
+	memset(line->name, 0, sizeof(line->name));
+	strscpy(line->name, name ? name : "", sizeof(line->name));
+	vol->origin = origin;
+	vol->mode = mode;
+	vol->attached = true;
+	vol->active = false;
+	/* Flash that fails here does not keep the volume from its origin. */
+	fvp_super_write(pool, NULL);
+	*out = vol;
+out:
+	mutex_unlock(&pool->super_mutex);
+	return ret;
+}
+
+/* Notes a state durably.  Caller holds super_mutex. */
+static void state_note(struct fvp_volume *vol, u32 state)
+{
+	struct fvp_super_volume *line = line_find(vol->pool, vol->uuid);
+
+	/* The id differs after a failure: then the line must stay as it is. */
+	if (!line || line->id != vol->id || line->state == state)
+		return;
+	line->state = state;
+	fvp_super_write(vol->pool, NULL);
+}
+
+void fvp_volume_suspend(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+
+	wait_event(pool->wait, !atomic_read(&vol->busy));
+	mutex_lock(&pool->super_mutex);
+	vol->active = false;
+	serving_update(vol);
+	state_note(vol, FVP_VOLUME_SUSPENDED);
+	mutex_unlock(&pool->super_mutex);
+}
+
+void fvp_volume_resume(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+
+	mutex_lock(&pool->super_mutex);
+	state_note(vol, FVP_VOLUME_ACTIVE);
+	vol->active = true;
+	serving_update(vol);
+	mutex_unlock(&pool->super_mutex);
+}
+
+void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
+{
+	struct fvp_pool *pool = vol->pool;
+
+	if (vol->active)
+		fvp_volume_suspend(vol);
+	mutex_lock(&pool->super_mutex);
+	vol->attached = false;
+	vol->origin = NULL;
+	if (how == FVP_DETACH_KEEP && READ_ONCE(pool->health) == FVP_POOL_OK) {
+		state_note(vol, FVP_VOLUME_KEPT);
+	} else {
+		line_remove(pool, vol->uuid);
+		volume_free(vol);
+		fvp_super_write(pool, NULL);
+	}
+	mutex_unlock(&pool->super_mutex);
+}
+
+int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_super_volume *line;
+
+	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_THROUGH)
+		return -EINVAL;
+	mutex_lock(&pool->super_mutex);
+	if (vol->mode != mode) {
+		WRITE_ONCE(vol->mode, mode);
+		serving_update(vol);
+		line = line_find(pool, vol->uuid);
+		if (line)
+			line->mode = mode;
+		/* For people who look at the pool offline; the table line decides. */
+		fvp_super_write(pool, NULL);
+	}
+	mutex_unlock(&pool->super_mutex);
+	return 0;
+}
+
+int fvp_volume_drop(struct fvp_volume *vol)
+{
+	return fvp_write_drop_all(vol);
+}
+
+#define SUM_FIELD(name, what) sum->name += READ_ONCE(stats->name);
+
+void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *sum)
+{
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu (cpu) {
+		const struct fvp_volume_stats *stats = per_cpu_ptr(vol->stats, cpu);
+
+		FVP_VOLUME_COUNTERS(SUM_FIELD)
+	}
+}
+
+int fvp_volumes_open(struct fvp_pool *pool)
+{
+	u32 i;
+
+	for (i = 0; i < pool->super->volume_count; i++) {
+		const struct fvp_super_volume *line = &pool->super->volumes[i];
+
+		if (line->state != FVP_VOLUME_ACTIVE && line->state != FVP_VOLUME_KEPT)
+			continue;
+		if (!volume_new(pool, line))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void fvp_volumes_close(struct fvp_pool *pool)
+{
+	struct fvp_volume *vol, *tmp;
+
+	list_for_each_entry_safe (vol, tmp, &pool->volumes, node)
+		volume_free(vol);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The write path; see write.h for its steps. */
+#include "pool.h"
+#include "health.h"
+#include "populate.h"
+#include "write.h"
+
+/* One entry covers at most this much; longer discards take several. */
+#define TOMBSTONE_SECTORS_MAX (1u << 30)
+
+static enum fvp_map write_begin(struct fvp_write *w);
+
+/* Does flash hold anything of the range that a replay could bring back? */
+static bool write_needs_tombstone(struct fvp_write *w)
+{
+	struct fvp_pool *pool = w->vol->pool;
+
+	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
+		return false;
+	/* While the index is loading, absence proves nothing. */
+	return READ_ONCE(pool->loading) ||
+	       fvp_index_overlaps(&w->vol->index, w->lba, w->len_sectors);
+}
+
+static void tombstone_done(struct fvp_append *append, int error)
+{
+	struct fvp_write *w = container_of(append, struct fvp_write, append);
+
+	w->error = error;
+	queue_work(w->vol->pool->io_wq, &w->work);
+}
+
+/*
+ * Appends the next tombstone.  0: it is in flight, tombstone_done() follows; or the
+ * log has no room and w->work is queued again when it may have.  -EIO: flash failed.
+ */
+static int write_tombstone(struct fvp_write *w)
+{
+	struct fvp_volume *vol = w->vol;
+	struct fvp_pool *pool = vol->pool;
+	int err;
+
+	w->append = (struct fvp_append){
+		.lba = w->lba + w->superseded,
+		.volume = vol->id,
+		.len_sectors =
+			(u32)min_t(u64, w->len_sectors - w->superseded, TOMBSTONE_SECTORS_MAX),
+		.kind = FVP_ENTRY_TOMBSTONE,
+		.done = tombstone_done,
+	};
+	w->error = -EAGAIN;
+	err = fvp_log_reserve(pool, &w->append, FVP_LOG_WRITE, &w->waiter);
+	if (err == -EAGAIN)
+		return 0;
+	if (err)
+		return err;
+	/*
+	 * Readers go to the origin from here on; it still has the old data.  While the
+	 * index is loading, marks keep older content from coming in behind us.
+	 */
+	if (READ_ONCE(pool->loading))
+		fvp_index_supersede(&vol->index, w->append.lba, w->append.len_sectors);
+	else
+		fvp_index_remove(&vol->index, w->append.lba, w->append.len_sectors);
+	fvp_stat_inc(vol, tombstones);
+	fvp_log_commit(pool, &w->append, 0, true);
+	return 0;
+}
+
+/* Unregisters w, starts those that waited for it, frees it. */
+static void write_finish(struct fvp_write *w)
+{
+	struct fvp_volume *vol = w->vol;
+	struct fvp_fill *fill = w->fill;
+	struct fvp_write *next, *tmp;
+	bool registered;
+	LIST_HEAD(waiting);
+
+	spin_lock(&vol->lock);
+	interval_tree_remove(&w->range, &vol->writes);
+	/* The fill takes over in the same breath: no read or write comes between. */
+	registered = fill && !w->error && fvp_fill_register(fill);
+	list_splice_init(&w->waiting, &waiting);
+	spin_unlock(&vol->lock);
+	if (fill) {
+		if (registered)
+			fvp_fill_queue(fill);
+		else
+			fvp_fill_drop(fill);
+	}
+	if (w->dropped)
+		complete(w->dropped);
+	mempool_free(w, vol->pool->write_pool);
+	list_for_each_entry_safe (next, tmp, &waiting, node) {
+		list_del_init(&next->node);
+		if (write_begin(next) == FVP_MAP_REMAP)
+			fvp_host_forward(next->rq);
+	}
+	fvp_volume_unbusy(vol);
+}
+
+/* The origin has the write, from our copy: acknowledge. */
+static void origin_done(struct fvp_io *io)
+{
+	struct fvp_write *w = container_of(io, struct fvp_write, io);
+	struct fvp_request *rq = w->rq;
+
+	w->error = io->error;
+	w->rq = NULL;
+	fvp_host_complete(rq, io->error);
+	queue_work(w->vol->pool->io_wq, &w->work);
+}
+
+void fvp_write_end(struct fvp_request *rq, int error)
+{
+	struct fvp_write *w = rq->owner;
+
+	w->error = error;
+	w->rq = NULL;
+	queue_work(w->vol->pool->io_wq, &w->work);
+}
+
+/* To the origin: REMAP (the caller forwards w->rq) or TAKEN. */
+static enum fvp_map write_origin(struct fvp_write *w)
+{
+	struct fvp_request *rq = w->rq;
+
+	w->step = FVP_WRITE_ORIGIN;
+	w->error = 0;
+	fvp_stat_inc(w->vol, origin_write_ios);
+	if (!w->fill) {
+		rq->dev = w->vol->origin;
+		rq->dev_sector = rq->lba;
+		return FVP_MAP_REMAP;
+	}
+	w->io = (struct fvp_io){
+		.dev = w->vol->origin,
+		.sector = rq->lba,
+		.len_sectors = rq->len_sectors,
+		.op = FVP_IO_WRITE,
+		.flags = FVP_IO_SYNC | (rq->flags & FVP_REQ_FUA ? FVP_IO_FUA : 0),
+		.buf = w->fill->buf,
+		.done = origin_done,
+	};
+	fvp_host_submit(&w->io);
+	return FVP_MAP_TAKEN;
+}
+
+/* Registered: tombstone if needed, then the origin. */
+static enum fvp_map write_go(struct fvp_write *w)
+{
+	w->superseded = 0;
+	w->step = FVP_WRITE_TOMBSTONE;
+	if (write_needs_tombstone(w) && !write_tombstone(w))
+		return FVP_MAP_TAKEN;
+	/* Flash that fails now is found out by the next; see health.h. */
+	if (READ_ONCE(w->vol->pool->health) == FVP_POOL_FAILED &&
+	    !READ_ONCE(w->vol->pool->voided)) {
+		w->error = -EIO;
+		queue_work(w->vol->pool->io_wq, &w->work);
+		return FVP_MAP_TAKEN;
+	}
+	if (!w->rq) {
+		queue_work(w->vol->pool->io_wq, &w->work);
+		w->step = FVP_WRITE_ORIGIN;
+		return FVP_MAP_TAKEN;
+	}
+	return write_origin(w);
+}
+
+/* Process context: goes on after a tombstone or the origin. */
+static void write_continue(struct work_struct *work)
+{
+	struct fvp_write *w = container_of(work, struct fvp_write, work);
+	struct fvp_pool *pool = w->vol->pool;
+
+	if (w->step == FVP_WRITE_ORIGIN) {
+		write_finish(w);
+		return;
+	}
+	if (w->error == -EAGAIN) {
+		/* Room in the log, perhaps. */
+		if (!write_tombstone(w))
+			return;
+		w->error = -EIO;
+	}
+	if (!w->error) {
+		w->superseded += w->append.len_sectors;
+		if (w->superseded < w->len_sectors && !write_tombstone(w))
+			return;
+	}
+	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
+		fvp_health_wait_voided(pool);
+	if (!w->rq) {
+		w->step = FVP_WRITE_ORIGIN;
+		write_finish(w);
+	} else if (write_origin(w) == FVP_MAP_REMAP) {
+		fvp_host_forward(w->rq);
+	}
+}
+
+/* Registers w, or lets it wait for an overlapping write. */
+static enum fvp_map write_begin(struct fvp_write *w)
+{
+	struct fvp_volume *vol = w->vol;
+	struct interval_tree_node *other;
+
+	spin_lock(&vol->lock);
+	other = interval_tree_iter_first(&vol->writes, w->range.start, w->range.last);
+	if (other) {
+		list_add_tail(&w->node, &container_of(other, struct fvp_write, range)->waiting);
+		spin_unlock(&vol->lock);
+		fvp_stat_inc(vol, write_waits);
+		return FVP_MAP_TAKEN;
+	}
+	interval_tree_insert(&w->range, &vol->writes);
+	fvp_fill_cancel(vol, w->lba, w->len_sectors);
+	spin_unlock(&vol->lock);
+	return write_go(w);
+}
+
+static struct fvp_write *write_new(struct fvp_volume *vol, u64 lba, u64 len_sectors)
+{
+	struct fvp_write *w = mempool_alloc(vol->pool->write_pool, GFP_NOIO);
+
+	memset(w, 0, sizeof(*w));
+	INIT_LIST_HEAD(&w->waiting);
+	INIT_LIST_HEAD(&w->node);
+	INIT_LIST_HEAD(&w->waiter.node);
+	INIT_WORK(&w->work, write_continue);
+	w->waiter.work = &w->work;
+	w->waiter.wq = vol->pool->io_wq;
+	w->vol = vol;
+	w->lba = lba;
+	w->len_sectors = len_sectors;
+	w->range.start = lba;
+	w->range.last = lba + len_sectors - 1;
+	w->step = FVP_WRITE_WAITING;
+	atomic_inc(&vol->busy);
+	return w;
+}
+
+enum fvp_map fvp_write_map(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_write *w = write_new(vol, rq->lba, rq->len_sectors);
+
+	w->rq = rq;
+	rq->owner = w;
+	if (rq->op == FVP_REQ_WRITE) {
+		/*
+		 * A stable copy for both, the origin and the fill: a guest may change
+		 * its page in flight, and then they would differ.
+		 */
+		w->fill = fvp_fill_new(vol, rq->lba, rq->len_sectors, FVP_FILL_WRITE);
+		if (w->fill)
+			fvp_host_request_to_buf(rq, w->fill->buf);
+	}
+	return write_begin(w);
+}
+
+int fvp_write_drop_all(struct fvp_volume *vol)
+{
+	DECLARE_COMPLETION_ONSTACK(dropped);
+	struct fvp_write *w;
+
+	if (!vol->sectors)
+		return 0;
+	w = write_new(vol, 0, vol->sectors);
+	w->dropped = &dropped;
+	write_begin(w);
+	wait_for_completion(&dropped);
+	return READ_ONCE(vol->pool->health) == FVP_POOL_FAILED ? -EIO : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Writes, discards and write-zeroes, in all modes of this version.
+ *
+ *	1 wait for overlapping writes in flight; cancel overlapping fills
+ *	2 flash holds something of the range: tombstone, durably (I6)
+ *	3 the origin
+ *	4 acknowledge
+ *	5 write-through: the data becomes a fill
+ *
+ * Write-back replaces 2 to 4 by one append whose done() acknowledges; 1 and 5 fall
+ * away there.
+ */
+#ifndef FVP_WRITE_H
+#define FVP_WRITE_H
+
+#include "env.h"
+#include "log.h"
+#include "request.h"
+
+struct fvp_fill;
+
+enum fvp_write_step {
+	FVP_WRITE_WAITING, /* for an overlapping write */
+	FVP_WRITE_TOMBSTONE, /* being appended or in flight */
+	FVP_WRITE_ORIGIN, /* at the origin */
+};
+
+struct fvp_write {
+	struct interval_tree_node range; /* in vol->writes, inclusive; vol->lock */
+	struct list_head waiting; /* writes that wait for this one; vol->lock */
+	struct list_head node; /* in another's waiting */
+	struct fvp_volume *vol;
+	struct fvp_request *rq; /* NULL: internal (drop), or acknowledged */
+	struct completion *dropped; /* internal: completed instead of a request */
+	struct fvp_fill *fill; /* holds the stable copy of the data, or NULL */
+	struct fvp_append append; /* tombstone */
+	struct fvp_log_waiter waiter;
+	struct fvp_io io; /* to the origin, from the stable copy */
+	struct work_struct work;
+	u64 lba;
+	u64 len_sectors;
+	u64 superseded; /* sectors of the range that have their tombstone */
+	int error;
+	u8 step; /* enum fvp_write_step */
+};
+
+enum fvp_map fvp_write_map(struct fvp_volume *vol, struct fvp_request *rq);
+/* The forwarded request of a write has ended. Any context. */
+void fvp_write_end(struct fvp_request *rq, int error);
+
+/*
+ * Supersedes everything the volume has on flash, durably, and waits for it; the
+ * origin is not touched.  0 or -errno.  Sleeps.
+ */
+int fvp_write_drop_all(struct fvp_volume *vol);
+
+#endif /* FVP_WRITE_H */

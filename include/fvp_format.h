@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * On-flash format, version 1.  Contracts only: no code that needs a host.
+ *
+ * A flash device holds
+ *
+ *	[super copy A | volume table]   at sector 0, FVP_SUPER_AREA_SECTORS long
+ *	[... reserved up to first_segment_sector ...]
+ *	[segment 0][segment 1]...       segment_count x segment_sectors
+ *	[super copy B | volume table]   in the last FVP_SUPER_AREA_SECTORS
+ *
+ * A segment is
+ *
+ *	[segment header block][record][record]...[unused][summary entries][summary footer]
+ *
+ * and a record is one header block with its entries, followed by the data of
+ * those entries.  A "block" is the log block of the pool: block_sectors in the
+ * superblock, at least the largest logical block of its flash devices.  Segment header,
+ * record header and summary footer share one layout (struct fvp_disk_block).
+ *
+ * Everything is little-endian.  Nothing read from media may be used before its
+ * checksum, its pool key, its generation and its own position have been
+ * verified: core/record.c and core/super.c are the only places that touch the
+ * __le fields.
+ */
+#ifndef FVP_FORMAT_H
+#define FVP_FORMAT_H
+
+#include <linux/types.h>
+
+#define FVP_SECTOR_SHIFT 9
+#define FVP_SECTOR_BYTES 512
+
+#define FVP_FORMAT_VERSION 1
+
+#define FVP_SUPER_MAGIC "fvpflash" /* 8 bytes, no terminator */
+#define FVP_SUPER_BYTES 4096
+#define FVP_SUPER_AREA_SECTORS 1024 /* 512 KiB: super block and volume table */
+#define FVP_FIRST_SEGMENT_SECTOR 2048 /* 1 MiB */
+
+#define FVP_DEVICES_MAX 16
+#define FVP_VOLUMES_MAX 2048
+#define FVP_NAME_BYTES 64
+
+#define FVP_SEGMENT_SECTORS_MIN 128 /* 64 KiB; the tools never choose less than 1 MiB */
+#define FVP_SEGMENT_SECTORS_MAX 32768 /* 16 MiB */
+#define FVP_SEGMENTS_MIN 8 /* per pool */
+#define FVP_BLOCK_SECTORS_MAX 8
+
+/* Feature flags.  Unknown incompatible or read-only-compatible: refused. */
+#define FVP_INCOMPAT_KNOWN 0ULL
+#define FVP_RO_COMPAT_KNOWN 0ULL
+#define FVP_COMPAT_KNOWN 0ULL
+
+/* Persistent state of a volume (fvp_disk_volume.state). */
+enum fvp_disk_volume_state {
+	/* Unused slot, or content forgotten: whatever is on flash is void. */
+	FVP_VOLUME_NONE = 0,
+	/* In service.  Found so at activation: the host lost power; content valid. */
+	FVP_VOLUME_ACTIVE = 1,
+	/* Suspended: the origin may be written behind our back; content void. */
+	FVP_VOLUME_SUSPENDED = 2,
+	/* Stopped on purpose with its content kept; content valid. */
+	FVP_VOLUME_KEPT = 3,
+};
+
+/* One line of the volume table, 128 bytes. */
+struct fvp_disk_volume {
+	__u8 uuid[16];
+	__le32 id; /* names the volume in entries; never used twice in a pool */
+	__le32 state; /* enum fvp_disk_volume_state */
+	__le64 epoch; /* ownership periods so far */
+	__le64 size_sectors;
+	__le32 mode; /* requested mode, enum fvp_mode */
+	__le32 flags;
+	__u8 name[FVP_NAME_BYTES]; /* for people; zero-padded */
+	__u8 reserved[16];
+};
+
+/* Superblock, 4096 bytes. */
+struct fvp_disk_super {
+	__u8 magic[8];
+	__le32 version;
+	__le32 crc; /* crc32c of the 4096 bytes with this field zero */
+	__le64 incompat;
+	__le64 ro_compat;
+	__le64 compat;
+	__u8 pool_uuid[16];
+	__u8 device_uuid[16];
+	__le64 generation; /* of this update; the newest valid copy in the pool counts */
+	__le64 pool_key; /* random; in every block header, so guests cannot forge one */
+	__le64 tail_gen; /* segments of older generations are void */
+	__le64 device_sectors;
+	__le64 first_segment_sector;
+	__le32 segment_sectors; /* power of two */
+	__le32 segment_count; /* on this device */
+	__le16 device_index;
+	__le16 device_count;
+	__le16 block_sectors; /* 1 or 8 */
+	__le16 reserved0;
+	__le32 volume_count; /* lines of the volume table that follows */
+	__le32 table_crc; /* crc32c of those lines */
+	__le32 next_volume_id;
+	__le32 reserved1;
+	__u8 label[FVP_NAME_BYTES];
+	__u8 members[FVP_DEVICES_MAX][16]; /* device uuids by device_index */
+	__u8 reserved[3632];
+};
+
+/* Magic and kind of a block header. */
+#define FVP_BLOCK_MAGIC 0x62707666u /* "fvpb" */
+enum fvp_block_kind {
+	FVP_BLOCK_SEGMENT = 1, /* first block of a segment */
+	FVP_BLOCK_RECORD = 2,
+	FVP_BLOCK_SUMMARY = 3, /* last block of a sealed segment */
+};
+
+enum fvp_entry_kind {
+	FVP_ENTRY_VOID = 0, /* space that holds nothing (a fill that lost its race) */
+	FVP_ENTRY_DATA = 1, /* len_sectors of data at offset_sectors */
+	FVP_ENTRY_TOMBSTONE = 2, /* older content of the range is superseded */
+	FVP_ENTRY_ZERO = 3, /* the range reads as zeroes (write-back) */
+	FVP_ENTRY_WATERMARK = 4, /* destaged up to (write-back) */
+};
+
+/*
+ * 32 bytes.  offset_sectors counts from the start of the segment, so that a
+ * summary is the concatenation of its records' entries.
+ */
+struct fvp_disk_entry {
+	__le64 lba;
+	__le32 volume; /* fvp_disk_volume.id */
+	__le32 len_sectors;
+	__le32 offset_sectors;
+	__le32 crc; /* crc32c of the data; 0 where there is none */
+	__le16 kind; /* enum fvp_entry_kind */
+	__le16 flags;
+	__le32 reserved;
+};
+
+/* 64 bytes, then in a record the entries, up to one log block. */
+struct fvp_disk_block {
+	__le32 magic;
+	__le16 kind; /* enum fvp_block_kind */
+	__le16 version;
+	__le32 crc; /* crc32c of the whole log block with this field zero */
+	__le32 entries_crc; /* summary: crc32c of the entries; else 0 */
+	__le64 pool_key;
+	__le64 segment_gen;
+	__le64 seq; /* of the record; orders all records of a pool */
+	__le64 tail_gen; /* as known when this was written */
+	__le32 legset_gen; /* generation of the leg set the record was sent to */
+	__le32 offset_sectors; /* own position in the segment */
+	/*
+	 * record: header and data; summary: entries and footer; segment
+	 * header: the segment's length.
+	 */
+	__le32 len_sectors;
+	__le32 entry_count;
+	struct fvp_disk_entry entries[];
+};
+
+#define FVP_BLOCK_HEADER_BYTES 64
+#define FVP_ENTRY_BYTES 32
+
+_Static_assert(sizeof(struct fvp_disk_volume) == 128, "volume table line");
+_Static_assert(sizeof(struct fvp_disk_super) == FVP_SUPER_BYTES, "superblock");
+_Static_assert(sizeof(struct fvp_disk_entry) == FVP_ENTRY_BYTES, "entry");
+_Static_assert(sizeof(struct fvp_disk_block) == FVP_BLOCK_HEADER_BYTES, "block header");
+_Static_assert(FVP_SUPER_BYTES + FVP_VOLUMES_MAX * 128 <= FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES,
+	       "volume table fits its area");
+
+/* Entries that one record header block of block_sectors holds: 14 or 126. */
+#define FVP_RECORD_ENTRIES(block_sectors)                                                          \
+	(((block_sectors)*FVP_SECTOR_BYTES - FVP_BLOCK_HEADER_BYTES) / FVP_ENTRY_BYTES)
+
+#endif /* FVP_FORMAT_H */

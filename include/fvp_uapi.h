@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names shared by the module's tables, messages and status lines and the tools. */
+#ifndef FVP_UAPI_H
+#define FVP_UAPI_H
+
+/*
+ * Table lines (`dmsetup table` prints them so that they recreate the device):
+ *
+ *   0 <sectors> fvp-pool <pool uuid> <n> <flash device>{n}
+ *	One per pool.  Its own device stores nothing: reads give zeroes, writes
+ *	fail.  Its length is the sum of the flash devices' sectors.
+ *   0 <sectors> fvp <pool device> <origin device> <volume uuid> <mode> [<n> <option>{n}]
+ *	Options: name=<text of letters, digits and ._+:@->.  <sectors> is exactly
+ *	the origin's size.
+ *
+ * Messages:
+ *   pool:   wait-loaded	returns when the index is complete
+ *   volume: mode <mode>	requested mode from now on (the table line follows)
+ *	     keep		the next removal keeps the content: whoever sends it
+ *				promises that nobody writes the origin in between
+ *	     forget		takes keep back
+ *	     drop		drop all cached content now
+ *
+ * Status lines: the version, then key=value words in any order; unknown keys are
+ * to be skipped.
+ *   pool:   health=ok|failed state=loading|loaded uuid= devices= block_sectors=
+ *	     segment_sectors= segments= segments_free= index_bytes= index_extents=
+ *	     live_sectors= load_bytes= load_bytes_before_io= volumes= attached=
+ *	     flash_written_sectors= inserted_sectors= records= record_entries=
+ *	     segments_sealed= segments_reclaimed= loaded_entries= bad_blocks= bad_data=
+ *   volume: requested=<mode> effective=<mode> state=loading|loaded id= keep=0|1
+ *	     index_bytes= index_extents= live_sectors= read_ios= read_sectors= (hits and
+ *	     misses) and every counter of FVP_VOLUME_COUNTERS
+ */
+
+/* Version of the status lines' form: first word of each. */
+#define FVP_STATUS_VERSION 1
+
+enum fvp_mode {
+	FVP_MODE_PASS_THROUGH = 1, /* all I/O to the origin; content kept true, not used */
+	FVP_MODE_READ_ONLY_CACHE = 2, /* reads fill the cache, writes go around it */
+	FVP_MODE_WRITE_THROUGH = 3, /* reads and writes fill; ack when the origin has acked */
+	FVP_MODE_WRITE_BACK = 4, /* not in this version: refused */
+};
+
+#define FVP_MODE_NAME_PASS_THROUGH "pass-through"
+#define FVP_MODE_NAME_READ_ONLY_CACHE "read-only-cache"
+#define FVP_MODE_NAME_WRITE_THROUGH "write-through"
+#define FVP_MODE_NAME_WRITE_BACK "write-back"
+
+#define FVP_TARGET_POOL "fvp-pool"
+#define FVP_TARGET_VOLUME "fvp"
+
+/*
+ * Counters of a volume, in the order of its status line.  One line each:
+ * X(name, what it counts).
+ */
+#define FVP_VOLUME_COUNTERS(X)                                                                     \
+	X(hit_ios, "reads served from flash or its buffer (after splitting)")                      \
+	X(hit_sectors, "sectors of those")                                                         \
+	X(miss_ios, "reads that flash did not serve")                                              \
+	X(miss_sectors, "sectors of those")                                                        \
+	X(ram_hit_sectors, "of those, sectors served from an open segment's buffer")               \
+	X(write_ios, "write requests")                                                             \
+	X(write_sectors, "sectors written by the guest")                                           \
+	X(discard_ios, "discard and write-zeroes requests")                                        \
+	X(flush_ios, "flush requests")                                                             \
+	X(fill_sectors, "sectors filled from reads")                                               \
+	X(write_fill_sectors, "sectors filled from writes")                                        \
+	X(fill_lost, "fills given up: overtaken by a write")                                       \
+	X(fill_refused, "fills not started: memory, backlog or log full")                          \
+	X(tombstones, "tombstones written")                                                        \
+	X(write_waits, "writes that waited for an overlapping one")                                \
+	X(flash_read_errors, "hits that failed on flash and were served by the origin")            \
+	X(origin_read_ios, "requests to the origin: reads")                                        \
+	X(origin_write_ios, "requests to the origin: writes, discards")                            \
+	X(promoted_sectors, "sectors re-inserted at reclaim")                                      \
+	X(evicted_sectors, "sectors dropped at reclaim")
+
+#endif /* FVP_UAPI_H */
