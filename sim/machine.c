@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The machine: devices, volumes, power; calling core and waiting for it. */
+#include <stdlib.h>
+
+#include "machine.h"
+
+struct machine m;
+
+/* --- building --- */
+
+static u64 pick(const u64 *list, u32 count)
+{
+	return list[shim_rng_below(&sim.rng, count)];
+}
+
+/* The origin failed an I/O: requests on its range may fail. */
+static void origin_error(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 len)
+{
+	struct sim_vol *vol = &m.vol[dev->volume];
+	struct sim_req *req;
+
+	list_for_each_entry (req, &vol->reqs, node)
+		if (req->op == FVP_REQ_FLUSH || op == DEV_FLUSH ||
+		    (req->lba < sector + len && sector < req->lba + req->len))
+			req->origin_failed = true;
+}
+
+/* Power cuts fall where it hurts: while one of these is in flight, or just after. */
+static void watch_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector)
+{
+	bool super =
+		sector < FVP_SUPER_AREA_SECTORS || sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
+	bool header = !super && !((sector - FVP_FIRST_SEGMENT_SECTOR) % m.segment_sectors);
+	bool seen = false;
+
+	if (op != DEV_WRITE)
+		return;
+	switch (m.watch) {
+	case WATCH_NONE:
+		return;
+	case WATCH_SUPER:
+		seen = super;
+		break;
+	case WATCH_HEADER:
+		seen = header;
+		break;
+	case WATCH_SUMMARY:
+		seen = flags & FVP_IO_PREFLUSH;
+		break;
+	case WATCH_FUA:
+		seen = !super && !header && (flags & FVP_IO_FUA);
+		break;
+	}
+	if (seen && !m.watch_left--) {
+		m.watch = WATCH_NONE;
+		m.crash_at = min(
+			m.crash_at,
+			shim_steps() +
+				shim_rng_below(&sim.rng, shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60));
+	}
+}
+
+/* What the pool does about failed flash takes little time: cut in there. */
+static void flash_error(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 len)
+{
+	if (op != DEV_READ && m.crash_at != ~0ULL && shim_rng_chance(&sim.rng, 1, 3))
+		m.crash_at = min(m.crash_at, shim_steps() + 2 + shim_rng_below(&sim.rng, 60));
+}
+
+static void build_flash(void)
+{
+	static const u64 counts[] = { 1, 1, 1, 2, 2, 3 };
+	static const u64 segments[] = { 128, 128, 256, 512 };
+	struct shim_rng *r = &sim.rng;
+
+	m.flash_count = (u32)pick(counts, ARRAY_SIZE(counts));
+	bool small = shim_rng_chance(r, 1, 3);
+
+	m.block_sectors = shim_rng_chance(r, 1, 2) ? 8 : 1;
+	m.segment_sectors = (u32)pick(segments, ARRAY_SIZE(segments));
+	for (u32 i = 0; i < m.flash_count; i++) {
+		u64 count = 10 + shim_rng_below(r, 20);
+		char name[16];
+		struct fvp_dev *dev;
+
+		snprintf(name, sizeof(name), "flash%u", i);
+		dev = dev_create(name, true,
+				 FVP_FIRST_SEGMENT_SECTOR + count * m.segment_sectors +
+					 FVP_SUPER_AREA_SECTORS,
+				 NULL, NULL);
+		/* Devices may differ, and all be smaller than the pool's log block. */
+		dev->block_sectors = small || shim_rng_chance(r, 1, 3) ? 1 : m.block_sectors;
+		dev->cache = shim_rng_chance(r, 2, 3);
+		dev->latency_ns = 5000 + shim_rng_below(r, 60000);
+		dev->latency_tail_permille = (u32)shim_rng_below(r, 30);
+		dev->on_submit = watch_submit;
+		dev->on_error = flash_error;
+		m.flash[i] = dev;
+	}
+}
+
+static void build_volume(u32 number)
+{
+	static const u64 sizes[] = { 3072, 4096, 5003, 9000, 16384, 65536, 1ULL << 28, 1ULL << 31 };
+	struct shim_rng *r = &sim.rng;
+	struct sim_vol *vol = &m.vol[number];
+	char name[16];
+
+	memset(vol, 0, sizeof(*vol));
+	INIT_LIST_HEAD(&vol->reqs);
+	INIT_LIST_HEAD(&vol->wait);
+	vol->number = number;
+	memset(vol->uuid, (int)(0x11 * (number + 1)), sizeof(vol->uuid));
+	vol->sectors = pick(sizes, ARRAY_SIZE(sizes));
+	snprintf(name, sizeof(name), "origin%u", number);
+	vol->origin = dev_create(name, false, vol->sectors, oracle_initial, vol);
+	vol->origin->volume = number;
+	vol->origin->latency_ns = 20000 + shim_rng_below(r, 2000000);
+	vol->origin->latency_tail_permille = (u32)shim_rng_below(r, 20);
+	vol->origin->discard_zeroes = shim_rng_chance(r, 1, 2);
+	vol->origin->cache = sim.config.origin_cache;
+	vol->origin->on_error = origin_error;
+	vol->oracle = oracle_create(vol, sim.config.origin_cache);
+	sim_guest_shape(vol, shim_rng_next(r));
+}
+
+static bool alloc_fails(gfp_t flags)
+{
+	if (sim.calm || (flags & SHIM_GFP_SLEEP) ||
+	    !shim_rng_chance(&sim.io_rng, sim.alloc_fail_permille, 1000))
+		return false;
+	sim.count->fault_alloc++;
+	return true;
+}
+
+void machine_build(u64 seed)
+{
+	memset(&m, 0, sizeof(m));
+	m.crash_at = ~0ULL;
+	shim_alloc_fail_hook = alloc_fails;
+	sim.alloc_fail_permille =
+		shim_rng_chance(&sim.rng, 1, 3) ? (u32)shim_rng_below(&sim.rng, 100) : 0;
+	build_flash();
+	m.vol_count = 1 + (u32)shim_rng_below(&sim.rng, SIM_VOLUMES_MAX);
+	for (u32 i = 0; i < m.vol_count; i++)
+		build_volume(i);
+	machine_format();
+}
+
+void machine_free(void)
+{
+	for (u32 i = 0; i < m.flash_count; i++)
+		dev_free(m.flash[i]);
+	for (u32 i = 0; i < m.vol_count; i++) {
+		dev_free(m.vol[i].origin);
+		oracle_free(m.vol[i].oracle);
+	}
+}
+
+void machine_format(void)
+{
+	static struct fvp_super super;
+	static u8 copy[FVP_SUPER_BYTES];
+
+	memset(&super, 0, sizeof(super));
+	super.generation = 1;
+	super.pool_key = shim_rng_next(&sim.rng);
+	super.tail_gen = 1;
+	super.device_count = m.flash_count;
+	super.block_sectors = m.block_sectors;
+	super.next_volume_id = 1;
+	for (u32 i = 0; i < 16; i++)
+		super.pool_uuid[i] = (u8)shim_rng_next(&sim.rng);
+	for (u32 d = 0; d < m.flash_count; d++)
+		for (u32 i = 0; i < 16; i++)
+			super.members[d][i] = (u8)shim_rng_next(&sim.rng);
+	for (u32 d = 0; d < m.flash_count; d++) {
+		struct fvp_dev *dev = m.flash[d];
+
+		dev->dead = false;
+		dev->bad_count = 0;
+		dev->write_failed = false;
+		memcpy(super.device_uuid, super.members[d], 16);
+		super.device_index = d;
+		if (fvp_super_layout(&super, dev->sectors, m.segment_sectors))
+			shim_die("cannot lay out a device");
+		fvp_super_encode(&super, copy);
+		for (u32 c = 0; c < 2; c++)
+			store_poke(dev->store, fvp_super_copy_sector(dev->sectors, c),
+				   FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
+				   (struct sim_data){ .bytes = copy });
+	}
+}
+
+/* --- power --- */
+
+void machine_collect(struct sim_vol *vol)
+{
+	struct fvp_volume_counters sum = { 0 };
+	struct sim_counters *c = sim.count;
+
+	fvp_volume_stats_read(vol->core, &sum);
+	c->hit_sectors += sum.hit_sectors;
+	c->ram_hit_sectors += sum.ram_hit_sectors;
+	c->fill_sectors += sum.fill_sectors;
+	c->write_fill_sectors += sum.write_fill_sectors;
+	c->fill_lost += sum.fill_lost;
+	c->fill_refused += sum.fill_refused;
+	c->tombstones += sum.tombstones;
+	c->write_waits += sum.write_waits;
+	c->flash_read_errors += sum.flash_read_errors;
+	c->promoted_sectors += sum.promoted_sectors;
+	c->evicted_sectors += sum.evicted_sectors;
+}
+
+void machine_collect_pool(void)
+{
+	struct fvp_pool_stats *st = &sim.pool->stats;
+	struct sim_counters *c = sim.count;
+
+	c->segments_sealed += (u64)atomic64_read(&st->segments_sealed);
+	c->segments_reclaimed += (u64)atomic64_read(&st->segments_reclaimed);
+	c->records += (u64)atomic64_read(&st->records);
+	c->loaded_entries += (u64)atomic64_read(&st->loaded_entries);
+	c->bad_blocks += (u64)atomic64_read(&st->bad_blocks);
+	c->bad_data += (u64)atomic64_read(&st->bad_data);
+}
+
+void machine_crash(void)
+{
+	bool power_cut = shim_rng_chance(&sim.rng, 3, 4);
+
+	sim_note(power_cut ? "power cut" : "host crash");
+	sim.count->crashes++;
+	sim.count->crashes_host_only += !power_cut;
+	if (sim.pool) {
+		if (READ_ONCE(sim.pool->loading))
+			sim.count->crashes_in_load++;
+		machine_collect_pool();
+	} else {
+		sim.count->crashes_in_open++;
+	}
+	if (sim.in_suspend)
+		sim.count->crashes_suspended++;
+	for (u32 i = 0; i < m.vol_count; i++)
+		if (m.vol[i].core)
+			machine_collect(&m.vol[i]);
+	/* Devices first: they take some of what was on its way from core's memory. */
+	for (u32 i = 0; i < m.flash_count; i++)
+		dev_crash(m.flash[i], power_cut);
+	for (u32 i = 0; i < m.vol_count; i++)
+		dev_crash(m.vol[i].origin, power_cut);
+	sim_host_crash();
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct sim_vol *vol = &m.vol[i];
+		struct sim_req *req, *n;
+
+		list_for_each_entry_safe (req, n, &vol->reqs, node) {
+			free(req->data);
+			free(req);
+		}
+		INIT_LIST_HEAD(&vol->reqs);
+		INIT_LIST_HEAD(&vol->wait);
+		vol->core = NULL;
+		vol->cpus = vol->inflight = 0;
+		vol->running = false;
+		oracle_crash(vol->oracle, power_cut);
+	}
+	shim_sched_drop_all();
+	sim.pool = NULL;
+	sim.in_suspend = false;
+	m.crash_at = ~0ULL;
+	m.watch = WATCH_NONE;
+}
+
+/* --- running --- */
+
+bool run_until(bool (*cond)(void *arg), void *arg)
+{
+	while (!cond(arg)) {
+		if (shim_steps() >= m.crash_at)
+			return false;
+		if (shim_steps() > sim.config.steps_max)
+			shim_die("no end after %llu steps", shim_steps());
+		if (!shim_step() && !cond(arg)) {
+			shim_sched_report();
+			shim_die("deadlock: nobody can run");
+		}
+		if (shim_steps() % 4096 == 0)
+			for (u32 i = 0; i < m.vol_count; i++)
+				sim_req_check_age(&m.vol[i]);
+	}
+	return true;
+}
+
+struct call {
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+};
+
+static void call_fiber(void *arg)
+{
+	struct call *call = arg;
+
+	call->fn(call->arg);
+	call->done = true;
+}
+
+static bool call_done(void *arg)
+{
+	return ((struct call *)arg)->done;
+}
+
+bool run_call(const char *name, void (*fn)(void *arg), void *arg)
+{
+	struct call call = { fn, arg, false };
+
+	sim_note("%s", name);
+	shim_fiber_spawn(name, call_fiber, &call);
+	return run_until(call_done, &call);
+}
+
+/* Ends early when nothing is left to do. */
+bool run_steps(u64 steps)
+{
+	u64 end = shim_steps() + steps;
+
+	while (shim_steps() < end) {
+		if (shim_steps() >= m.crash_at)
+			return false;
+		if (!shim_step())
+			break;
+	}
+	return true;
+}
+
+static void sleep_call(void *arg)
+{
+	shim_sleep_ns(*(u64 *)arg);
+}
+
+bool run_ns(u64 ns)
+{
+	return run_call("time passes", sleep_call, &ns);
+}
+
+void run_to_rest(void)
+{
+	u64 end = shim_steps() + 200000;
+
+	while (shim_step())
+		if (shim_steps() > end)
+			shim_die("no rest after a clean stop: something requeues itself");
+}
+
+static bool guest_stopped(void *arg)
+{
+	struct sim_vol *vol = arg;
+
+	return !vol->cpus && !vol->inflight;
+}
+
+bool guests_stop(struct sim_vol *vol)
+{
+	vol->running = false;
+	shim_wake(&vol->wait, UINT_MAX);
+	return run_until(guest_stopped, vol);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulator: production core/ between simulated guests and simulated
+ * devices, everything decided by one seed.
+ *
+ *	main.c      seeds, jobs, options, summary
+ *	scenario.c  the life of a machine: open, run, events, power cuts
+ *	workload.c  guests: what they ask for
+ *	host.c      core/host.h, and the path a guest's request takes
+ *	oracle.c    what a read may return
+ *	device.c    devices: latency, faults, caches    store.c  their content
+ *
+ * Data of a sector is its *stamp*: a u64 that names volume, sector and version,
+ * expanded over the 512 bytes in such a way that any part of another sector is
+ * recognised.  Stamp 0 is a sector of zeroes.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "fiber.h"
+#include "fvp_format.h"
+#include "host.h"
+#include "pool.h"
+#include "hit.h"
+#include "super.h"
+
+#define SIM_VOLUMES_MAX 3
+#define SIM_FLASH_MAX 3
+
+/* What happened; summed over all seeds, so that coverage can be seen to be non-zero. */
+#define SIM_COUNTERS(X)                                                                            \
+	X(seeds)                                                                                   \
+	X(steps)                                                                                   \
+	X(opens)                                                                                   \
+	X(clean_closes)                                                                            \
+	X(crashes)                                                                                 \
+	X(crashes_host_only)                                                                       \
+	X(crashes_in_open)                                                                         \
+	X(crashes_in_load)                                                                         \
+	X(crashes_suspended)                                                                       \
+	X(crash_sectors_lost)                                                                      \
+	X(crash_writes_torn)                                                                       \
+	X(reorders)                                                                                \
+	X(opens_refused)                                                                           \
+	X(reformats)                                                                               \
+	X(corruptions)                                                                             \
+	X(suspends)                                                                                \
+	X(detaches_keep)                                                                           \
+	X(detaches_forget)                                                                         \
+	X(drops)                                                                                   \
+	X(mode_changes)                                                                            \
+	X(behind_back_writes)                                                                      \
+	X(quiet_checks)                                                                            \
+	X(quiet_sectors)                                                                           \
+	X(requests)                                                                                \
+	X(reads)                                                                                   \
+	X(read_sectors_checked)                                                                    \
+	X(sectors_fixed)                                                                           \
+	X(writes)                                                                                  \
+	X(writes_fua)                                                                              \
+	X(changed_in_flight)                                                                       \
+	X(flushes)                                                                                 \
+	X(discards)                                                                                \
+	X(write_zeroes)                                                                            \
+	X(guest_errors)                                                                            \
+	X(reads_remapped)                                                                          \
+	X(reads_split)                                                                             \
+	X(flash_reads)                                                                             \
+	X(flash_writes)                                                                            \
+	X(flash_fua)                                                                               \
+	X(flash_flushes)                                                                           \
+	X(origin_reads)                                                                            \
+	X(origin_writes)                                                                           \
+	X(fault_flash_read)                                                                        \
+	X(fault_flash_read_permanent)                                                              \
+	X(fault_flash_write)                                                                       \
+	X(fault_flash_dead)                                                                        \
+	X(fault_flash_returned)                                                                    \
+	X(fault_origin_read)                                                                       \
+	X(fault_origin_write)                                                                      \
+	X(fault_alloc)                                                                             \
+	X(fault_buf_alloc)                                                                         \
+	X(hit_sectors)                                                                             \
+	X(ram_hit_sectors)                                                                         \
+	X(fill_sectors)                                                                            \
+	X(write_fill_sectors)                                                                      \
+	X(fill_lost)                                                                               \
+	X(fill_refused)                                                                            \
+	X(tombstones)                                                                              \
+	X(write_waits)                                                                             \
+	X(flash_read_errors)                                                                       \
+	X(promoted_sectors)                                                                        \
+	X(evicted_sectors)                                                                         \
+	X(segments_sealed)                                                                         \
+	X(segments_reclaimed)                                                                      \
+	X(records)                                                                                 \
+	X(loaded_entries)                                                                          \
+	X(bad_blocks)                                                                              \
+	X(bad_data)
+
+#define SIM_COUNTER_FIELD(name) u64 name;
+struct sim_counters {
+	SIM_COUNTERS(SIM_COUNTER_FIELD)
+};
+
+/* Deliberate defects of the host: each must be caught. */
+enum sim_defect {
+	SIM_DEFECT_NONE,
+	SIM_DEFECT_NO_FUA, /* FUA on flash writes is dropped */
+	SIM_DEFECT_NO_FLUSH, /* flushes of flash do nothing */
+	SIM_DEFECT_EARLY_DONE, /* flash writes complete before they are durable */
+	SIM_DEFECT_NO_CRC, /* every checksum is the same: torn data passes */
+	SIM_DEFECT_NO_SUSPEND_NOTE, /* superblock writes during suspend are lost */
+	SIM_DEFECT_NO_PIN, /* waiting for readers returns at once */
+	SIM_DEFECT_LOST_TOMBSTONES, /* records of tombstones are acknowledged and lost */
+	SIM_DEFECT_SHORT_READ, /* the end of a long flash read is not filled in */
+	SIM_DEFECT_COUNT,
+};
+extern const char *const sim_defect_names[SIM_DEFECT_COUNT];
+
+/* What one run is about.  From the seed, or for unit tests from their code. */
+struct sim_config {
+	u64 seed;
+	enum sim_defect defect;
+	bool verbose;
+	bool origin_cache; /* origins lose unflushed writes at a power cut */
+	u64 steps_max;
+	u32 phases; /* guest phases in all */
+};
+
+struct sim_state {
+	struct sim_config config;
+	struct sim_counters *count;
+	struct shim_rng rng; /* scenario */
+	struct shim_rng io_rng; /* devices, allocation failures */
+	bool calm; /* no faults are injected just now */
+	u32 alloc_fail_permille;
+	bool in_suspend;
+	struct fvp_pool *pool; /* NULL while down */
+};
+extern struct sim_state sim;
+
+/* Prints in verbose runs, and enters the trace hash in all. */
+void sim_note(const char *fmt, ...) __attribute__((__format__(printf, 1, 2)));
+
+/* Sets devices, guests and so on up by config, runs it; dies on a violation. */
+void sim_run_seed(const struct sim_config *config, struct sim_counters *count);
+
+/* --- stamps --- */
+
+#define SIM_STAMP_TORN (~0ULL) /* bytes that no stamp expands to */
+static inline u64 sim_stamp(u32 volume, u64 lba, u32 version)
+{
+	return (u64)(volume + 1) << 60 | (lba & ((1ULL << 36) - 1)) << 24 | (version & 0xffffff);
+}
+void sim_stamp_expand(u64 stamp, void *sector);
+u64 sim_stamp_of(const void *sector);
+const char *sim_stamp_text(u64 stamp, char *buf, size_t len);
+
+#endif /* SIM_H */

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A pool and a volume on simulated devices without faults: what stays, what goes. */
+#include <stdlib.h>
+
+#include "machine.h"
+#include "unit.h"
+
+static struct sim_counters counters;
+static struct sim_vol *vol = &m.vol[0];
+static char err[256];
+
+static void build(u32 block_sectors, u32 segments)
+{
+	memset(&sim, 0, sizeof(sim));
+	memset(&m, 0, sizeof(m));
+	memset(&counters, 0, sizeof(counters));
+	sim.count = &counters;
+	sim.calm = true;
+	sim.config.steps_max = ~0ULL;
+	m.crash_at = ~0ULL;
+	m.flash_count = 1;
+	m.block_sectors = block_sectors;
+	m.segment_sectors = 256;
+	m.flash[0] = dev_create(
+		"flash0", true,
+		FVP_FIRST_SEGMENT_SECTOR + segments * 256ull + FVP_SUPER_AREA_SECTORS, NULL, NULL);
+	m.flash[0]->block_sectors = block_sectors;
+	m.flash[0]->cache = true;
+	m.vol_count = 1;
+	INIT_LIST_HEAD(&vol->reqs);
+	INIT_LIST_HEAD(&vol->wait);
+	memset(vol->uuid, 0x77, 16);
+	vol->sectors = 20000;
+	vol->origin = dev_create("origin0", false, vol->sectors, oracle_initial, vol);
+	vol->oracle = oracle_create(vol, false);
+}
+
+static int open_pool(void)
+{
+	struct fvp_pool_params params = { .dev = { m.flash[0] },
+					  .count = 1,
+					  .block_sectors = m.block_sectors };
+	int ret = fvp_pool_open(&params, &sim.pool, err, sizeof(err));
+
+	if (ret)
+		sim.pool = NULL;
+	return ret;
+}
+
+static void attach(enum fvp_mode mode)
+{
+	EXPECT_EQ(fvp_volume_attach(sim.pool, vol->uuid, "unit", vol->origin, vol->sectors, mode,
+				    &vol->core, err, sizeof(err)),
+		  0);
+	fvp_volume_resume(vol->core);
+	fvp_pool_wait_loaded(sim.pool);
+}
+
+static void start(u32 block_sectors, u32 segments)
+{
+	build(block_sectors, segments);
+	machine_format();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+}
+
+static void detach(enum fvp_detach how)
+{
+	fvp_volume_suspend(vol->core);
+	fvp_volume_detach(vol->core, how);
+	vol->core = NULL;
+}
+
+static void stop(enum fvp_detach how)
+{
+	detach(how);
+	fvp_pool_close(sim.pool);
+	sim.pool = NULL;
+}
+
+static void finish(void)
+{
+	stop(FVP_DETACH_KEEP);
+	machine_free();
+}
+
+struct io {
+	u8 op;
+	u64 lba, len;
+};
+
+static void io_fiber(void *arg)
+{
+	struct io *io = arg;
+
+	sim_req_send(sim_req_new(vol, io->op, io->lba, io->len));
+}
+
+static bool idle(void *arg)
+{
+	return !vol->inflight && !atomic_read(&vol->core->busy);
+}
+
+/* Does it and waits, fills included.  Reads are checked by the oracle. */
+static void io(u8 op, u64 lba, u64 len)
+{
+	struct io io = { op, lba, len };
+
+	run_call("io", io_fiber, &io);
+	run_until(idle, NULL);
+}
+
+static u64 hits(void)
+{
+	struct fvp_volume_counters sum = { 0 };
+
+	fvp_volume_stats_read(vol->core, &sum);
+	return sum.hit_sectors;
+}
+
+static u64 origin_reads(void)
+{
+	return counters.origin_reads;
+}
+
+TEST(pool_open_close, "a formatted pool opens, closes, and leaves nothing behind")
+{
+	start(1, 20);
+	finish();
+}
+
+TEST(pool_blank, "a blank device is refused, by name")
+{
+	build(1, 20);
+	EXPECT(open_pool() != 0);
+	EXPECT(strstr(err, "flash0"));
+	machine_free();
+}
+
+TEST(pool_miss_then_hit, "a missed read is filled and the next one is served by flash")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 16);
+	EXPECT_EQ(hits(), 0);
+	EXPECT_EQ(origin_reads(), 1);
+	io(FVP_REQ_READ, 100, 16);
+	EXPECT_EQ(hits(), 16);
+	EXPECT_EQ(origin_reads(), 1);
+	finish();
+}
+
+TEST(pool_write_fills, "write-through: a write reaches the origin, and the next read hits")
+{
+	start(1, 20);
+	io(FVP_REQ_WRITE, 512, 16);
+	EXPECT_EQ(counters.origin_writes, 1);
+	io(FVP_REQ_READ, 512, 16);
+	EXPECT_EQ(hits(), 16);
+	finish();
+}
+
+TEST(pool_write_around, "read-only-cache: a write goes around, a read after it misses")
+{
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_READ_ONLY_CACHE), 0);
+	io(FVP_REQ_WRITE, 512, 16);
+	io(FVP_REQ_READ, 512, 16);
+	EXPECT_EQ(hits(), 0);
+	io(FVP_REQ_READ, 512, 16);
+	EXPECT_EQ(hits(), 16);
+	finish();
+}
+
+TEST(pool_pass_through, "pass-through: nothing is served by flash, and writes still supersede")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 16);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_PASS_THROUGH), 0);
+	io(FVP_REQ_READ, 100, 16);
+	EXPECT_EQ(hits(), 0);
+	io(FVP_REQ_WRITE, 104, 4);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_THROUGH), 0);
+	io(FVP_REQ_READ, 100, 16);
+	finish();
+}
+
+TEST(pool_mode_write_back, "write-back is refused in this version")
+{
+	start(1, 20);
+	EXPECT(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK) != 0);
+	finish();
+}
+
+TEST(pool_keep, "content kept at a detach is served after close and open")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	stop(FVP_DETACH_KEEP);
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT_EQ(hits(), 64);
+	finish();
+}
+
+TEST(pool_forget, "content forgotten at a detach is never served again")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	stop(FVP_DETACH_FORGET);
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT_EQ(hits(), 0);
+	finish();
+}
+
+TEST(pool_drop, "a drop empties the cache, for good")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT_EQ(fvp_volume_drop(vol->core), 0);
+	EXPECT(!fvp_index_overlaps(&vol->core->index, 0, vol->sectors));
+	stop(FVP_DETACH_KEEP);
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT_EQ(hits(), 0);
+	finish();
+}
+
+TEST(pool_crash, "after a power cut durable content is served, superseded content is not")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	io(FVP_REQ_WRITE, 120, 8);
+	machine_crash();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT(check_volume(vol, false));
+	finish();
+}
+
+TEST(pool_reclaim, "more fills than flash holds: the oldest go, the data stays right")
+{
+	start(1, 12);
+	for (u64 lba = 0; lba + 64 < vol->sectors; lba += 64)
+		io(FVP_REQ_READ, lba, 64);
+	EXPECT(atomic64_read(&sim.pool->stats.segments_reclaimed) > 20);
+	io(FVP_REQ_READ, 0, 64);
+	EXPECT_EQ(hits(), 0);
+	EXPECT(check_volume(vol, false));
+	finish();
+}
+
+TEST(pool_blocks_4k, "flash with 4096-byte blocks serves 512-byte requests at odd places")
+{
+	start(8, 20);
+	io(FVP_REQ_READ, 1003, 21);
+	io(FVP_REQ_WRITE, 1009, 3);
+	io(FVP_REQ_READ, 1001, 30);
+	io(FVP_REQ_READ, 1002, 27);
+	EXPECT(hits() > 0);
+	EXPECT(check_volume(vol, false));
+	finish();
+}
+
+TEST(pool_flash_dies, "flash that dies: the pool fails, guests go on from the origin")
+{
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	m.flash[0]->dead = true;
+	io(FVP_REQ_WRITE, 100, 8);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT_EQ(READ_ONCE(sim.pool->health), FVP_POOL_FAILED);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_PASS_THROUGH);
+	finish();
+}
+
+TEST(pool_attach_twice, "a volume is attached once")
+{
+	struct fvp_volume *second;
+
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_attach(sim.pool, vol->uuid, "again", vol->origin, vol->sectors,
+				    FVP_MODE_WRITE_THROUGH, &second, err, sizeof(err)),
+		  -EEXIST);
+	finish();
+}
+
+TEST(pool_two_members, "a pool without one of its devices is refused, and nothing is written")
+{
+	build(1, 20);
+	m.flash_count = 2;
+	m.flash[1] = dev_create("flash1", true, m.flash[0]->sectors, NULL, NULL);
+	machine_format();
+	EXPECT(open_pool() != 0);
+	EXPECT(err[0]);
+	EXPECT_EQ(counters.flash_writes, 0);
+	machine_free();
+}
