@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Words of tables, messages and status lines: fvp_uapi.h says what they mean.
+ */
+#include "target.h"
+
+static const char *const mode_names[] = {
+	[FVP_MODE_PASS_THROUGH] = FVP_MODE_NAME_PASS_THROUGH,
+	[FVP_MODE_READ_ONLY_CACHE] = FVP_MODE_NAME_READ_ONLY_CACHE,
+	[FVP_MODE_WRITE_THROUGH] = FVP_MODE_NAME_WRITE_THROUGH,
+	[FVP_MODE_WRITE_BACK] = FVP_MODE_NAME_WRITE_BACK,
+};
+
+enum fvp_mode fvp_parse_mode(const char *text)
+{
+	u32 i;
+
+	for (i = 1; i < ARRAY_SIZE(mode_names); i++)
+		if (!strcmp(text, mode_names[i]))
+			return i;
+	return 0;
+}
+
+const char *fvp_mode_name(enum fvp_mode mode)
+{
+	return mode < ARRAY_SIZE(mode_names) && mode_names[mode] ? mode_names[mode] : "unknown";
+}
+
+int fvp_parse_uuid(const char *text, uuid_t *uuid)
+{
+	if (strlen(text) != UUID_STRING_LEN)
+		return -EINVAL;
+	return uuid_parse(text, uuid);
+}
+
+struct index_sum {
+	u64 bytes, extents, live_sectors;
+	u32 volumes, attached;
+};
+
+/* Over all volumes of the pool.  Sleeps. */
+static struct index_sum sum_indexes(struct fvp_pool *pool)
+{
+	struct index_sum sum = {};
+	struct fvp_volume *vol;
+
+	mutex_lock(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->volumes, node) {
+		sum.bytes += fvp_index_bytes(&vol->index);
+		sum.extents += atomic64_read(&vol->index.extents);
+		sum.live_sectors += atomic64_read(&vol->index.live_sectors);
+		sum.volumes++;
+		sum.attached += vol->attached;
+	}
+	mutex_unlock(&pool->super_mutex);
+	return sum;
+}
+
+static const char *loading_word(const struct fvp_pool *pool)
+{
+	return READ_ONCE(pool->loading) ? "loading" : "loaded";
+}
+
+void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
+{
+	const struct index_sum sum = sum_indexes(pool);
+	const struct fvp_pool_stats *stats = &pool->stats;
+	unsigned int sz = 0;
+
+	DMEMIT("%u health=%s state=%s uuid=%pUb devices=%u", FVP_STATUS_VERSION,
+	       READ_ONCE(pool->health) == FVP_POOL_OK ? "ok" : "failed", loading_word(pool),
+	       pool->uuid, pool->flash_count);
+	DMEMIT(" block_sectors=%u segment_sectors=%u segments=%u segments_free=%u",
+	       pool->block_sectors, pool->segment_sectors, pool->segment_count,
+	       fvp_segment_free_count(pool));
+	DMEMIT(" index_bytes=%llu index_extents=%llu live_sectors=%llu", sum.bytes, sum.extents,
+	       sum.live_sectors);
+	DMEMIT(" load_bytes=%llu load_bytes_before_io=%llu volumes=%u attached=%u",
+	       READ_ONCE(pool->load_bytes), READ_ONCE(pool->load_bytes_before_io), sum.volumes,
+	       sum.attached);
+#define EMIT(field) DMEMIT(" " #field "=%lld", (s64)atomic64_read(&stats->field))
+	EMIT(flash_written_sectors);
+	EMIT(inserted_sectors);
+	EMIT(records);
+	EMIT(record_entries);
+	EMIT(segments_sealed);
+	EMIT(segments_reclaimed);
+	EMIT(loaded_entries);
+	EMIT(bad_blocks);
+	EMIT(bad_data);
+#undef EMIT
+}
+
+void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned int maxlen)
+{
+	struct fvp_volume *vol = att->vol;
+	struct fvp_volume_counters sum = {};
+	unsigned int sz = 0;
+
+	fvp_volume_stats_read(vol, &sum);
+	DMEMIT("%u requested=%s effective=%s state=%s id=%u keep=%d", FVP_STATUS_VERSION,
+	       fvp_mode_name(READ_ONCE(vol->mode)), fvp_mode_name(fvp_volume_effective_mode(vol)),
+	       loading_word(vol->pool), vol->id, READ_ONCE(att->keep));
+	DMEMIT(" index_bytes=%llu index_extents=%llu live_sectors=%llu",
+	       fvp_index_bytes(&vol->index), (u64)atomic64_read(&vol->index.extents),
+	       (u64)atomic64_read(&vol->index.live_sectors));
+	DMEMIT(" read_ios=%llu read_sectors=%llu", sum.hit_ios + sum.miss_ios,
+	       sum.hit_sectors + sum.miss_sectors);
+#define EMIT(field, what) DMEMIT(" " #field "=%llu", sum.field);
+	FVP_VOLUME_COUNTERS(EMIT)
+#undef EMIT
+}

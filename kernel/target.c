@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Target "fvp": one accelerated volume.
+ *
+ *	0 <sectors> fvp <pool device> <origin device> <volume uuid> <mode> [<n> <option>{n}]
+ *
+ * The path of a bio: dm splits it at the longest request core takes, map tells
+ * core (fvp_request_map), and the bio goes to the device that core names, or core
+ * keeps it; end_io tells core (fvp_request_end).  All decisions are core's.
+ *
+ * Life of an attachment over table swaps:
+ *	ctr of the first instance	attached, empty or with the content kept
+ *	postsuspend			the origin may change behind us (durable)
+ *	preresume			taken back; the new table's mode takes effect
+ *	dtr of the last instance	detached: content forgotten, or kept on request
+ * so that `linear` -> `fvp` -> `linear` under an open device is safe at each step.
+ */
+#include <linux/ctype.h>
+#include <linux/sched/mm.h>
+
+#include "bio.h"
+#include "target.h"
+
+/* Options and the mode of a table line.  Sets ti->error. */
+static int parse_options(struct dm_target *ti, struct fvp_instance *inst, unsigned int argc,
+			 char **argv)
+{
+	unsigned int count, i;
+	const char *c;
+
+	if (!argc)
+		return 0;
+	if (kstrtouint(argv[0], 10, &count) || count != argc - 1) {
+		ti->error = "Number of options is wrong";
+		return -EINVAL;
+	}
+	for (i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "name=", 5)) {
+			pr_err("volume: unknown option '%s': name= is the only one\n", argv[i]);
+			ti->error = "Unknown option";
+			return -EINVAL;
+		}
+		for (c = argv[i] + 5; *c; c++) {
+			if (!(isascii(*c) && isalnum(*c)) && !strchr("._+:@-", *c)) {
+				ti->error = "name= takes letters, digits and ._+:@-";
+				return -EINVAL;
+			}
+		}
+		if (strscpy(inst->name, argv[i] + 5, sizeof(inst->name)) <= 0) {
+			ti->error = "name= is empty or longer than 63 characters";
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int open_device(struct dm_target *ti, const char *path, blk_mode_t mode, const char *role,
+		       struct dm_dev **dev)
+{
+	int err = dm_get_device(ti, path, mode, dev);
+
+	if (err) {
+		pr_err("volume: cannot open %s %s: %s (%d)\n", role, path,
+		       err == -EBUSY ? "it is in use: unmount it or remove what holds it"
+				     : "no such block device, or not with this access",
+		       err);
+		ti->error = "Cannot open a device of the volume";
+	}
+	return err;
+}
+
+static int check_origin(struct dm_target *ti, const struct fvp_instance *inst)
+{
+	struct block_device *bdev = inst->origin->bdev;
+
+	if (ti->begin || ti->len != bdev_nr_sectors(bdev)) {
+		pr_err("volume: the table covers sectors %llu to %llu, origin /dev/%pg has %llu: "
+		       "write the table as \"0 %llu fvp ...\"\n",
+		       (u64)ti->begin, (u64)(ti->begin + ti->len), bdev, (u64)bdev_nr_sectors(bdev),
+		       (u64)bdev_nr_sectors(bdev));
+		ti->error = "Table is not exactly as long as the origin";
+		return -EINVAL;
+	}
+	if (bdev_is_zoned(bdev)) {
+		ti->error = "Zoned origins are not supported";
+		return -EINVAL;
+	}
+	if (bdev->bd_dev == fvp_target_devt(ti)) {
+		ti->error = "A volume cannot be its own origin";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Finds the pool and attaches.  On success inst holds the attachment. */
+static int attach(struct dm_target *ti, struct fvp_instance *inst, const uuid_t *uuid)
+{
+	struct fvp_runtime *runtime = fvp_runtime_find(inst->pool->bdev->bd_dev);
+
+	if (!runtime) {
+		pr_err("volume %pUb: /dev/%pg is not an active fvp-pool device\n", uuid,
+		       inst->pool->bdev);
+		ti->error = "Not an fvp-pool device";
+		return -ENODEV;
+	}
+	inst->att = fvp_attachment_get(runtime, uuid, inst->name, fvp_target_devt(ti),
+				       inst->origin->bdev, inst->mode, &ti->error);
+	if (!IS_ERR(inst->att)) {
+		inst->vol = inst->att->vol;
+		fvp_watch_add(runtime, &inst->watch, ti->table);
+	}
+	fvp_runtime_put(runtime);
+	return PTR_ERR_OR_ZERO(inst->att);
+}
+
+static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct fvp_instance *inst;
+	unsigned int noio;
+	uuid_t uuid;
+	int err;
+
+	if (argc < 4) {
+		ti->error = "Wants: <pool device> <origin> <volume uuid> <mode> [<n> <option>{n}]";
+		return -EINVAL;
+	}
+	if (fvp_parse_uuid(argv[2], &uuid)) {
+		ti->error = "Not a uuid";
+		return -EINVAL;
+	}
+
+	inst = kzalloc(sizeof(*inst), GFP_KERNEL);
+	if (!inst) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+
+	err = -EINVAL;
+	inst->mode = fvp_parse_mode(argv[3]);
+	if (!inst->mode) {
+		ti->error = "Unknown mode";
+		goto err_free;
+	}
+	if (inst->mode == FVP_MODE_WRITE_BACK) {
+		ti->error = "Mode write-back is not in this version: use write-through";
+		goto err_free;
+	}
+	err = parse_options(ti, inst, argc - 4, argv + 4);
+	if (err)
+		goto err_free;
+
+	err = open_device(ti, argv[0], BLK_OPEN_READ, "pool", &inst->pool);
+	if (err)
+		goto err_free;
+	err = open_device(ti, argv[1], dm_table_get_mode(ti->table), "origin", &inst->origin);
+	if (err)
+		goto err_pool;
+	err = check_origin(ti, inst);
+	if (err)
+		goto err_origin;
+
+	/* Volumes may be suspended while this waits for memory. */
+	noio = memalloc_noio_save();
+	err = attach(ti, inst, &uuid);
+	memalloc_noio_restore(noio);
+	if (err)
+		goto err_origin;
+
+	ti->num_flush_bios = 1;
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	ti->num_secure_erase_bios = 0;
+	ti->per_io_data_size = sizeof(struct fvp_bio);
+	ti->accounts_remapped_io = true;
+	ti->private = inst;
+	return 0;
+
+err_origin:
+	dm_put_device(ti, inst->origin);
+err_pool:
+	dm_put_device(ti, inst->pool);
+err_free:
+	kfree(inst);
+	return err;
+}
+
+static void target_dtr(struct dm_target *ti)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int noio;
+
+	fvp_watch_remove(&inst->watch);
+	noio = memalloc_noio_save();
+	fvp_attachment_put(inst->att);
+	memalloc_noio_restore(noio);
+	dm_put_device(ti, inst->origin);
+	dm_put_device(ti, inst->pool);
+	kfree(inst);
+}
+
+/* Everything but reads.  False: not an operation of ours. */
+static noinline bool classify(const struct bio *bio, struct fvp_request *rq)
+{
+	rq->flags = bio->bi_opf & REQ_FUA ? FVP_REQ_FUA : 0;
+	switch (bio_op(bio)) {
+	case REQ_OP_WRITE:
+		/* dm sends a flush as an empty write; it has split off one with data. */
+		rq->op = bio->bi_opf & REQ_PREFLUSH ? FVP_REQ_FLUSH : FVP_REQ_WRITE;
+		return true;
+	case REQ_OP_DISCARD:
+		rq->op = FVP_REQ_DISCARD;
+		return true;
+	case REQ_OP_WRITE_ZEROES:
+		rq->op = FVP_REQ_WRITE_ZEROES;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int target_map(struct dm_target *ti, struct bio *bio)
+{
+	struct fvp_instance *inst = ti->private;
+	struct fvp_bio *fb = dm_per_bio_data(bio, sizeof(*fb));
+	struct fvp_request *rq = &fb->rq;
+
+	rq->lba = bio->bi_iter.bi_sector; /* ti->begin is 0 */
+	rq->len_sectors = bio_sectors(bio);
+	fvp_bio_begin(fb, bio);
+	if (bio_op(bio) == REQ_OP_READ) {
+		rq->op = FVP_REQ_READ;
+		rq->flags = 0;
+	} else if (unlikely(!classify(bio, rq))) {
+		return DM_MAPIO_KILL;
+	}
+
+	/* Core may call fvp_host_accept(), which cuts bio, and be done with it at once. */
+	if (fvp_request_map(inst->vol, rq) != FVP_MAP_REMAP)
+		return DM_MAPIO_SUBMITTED;
+	bio_set_dev(bio, rq->dev->bdev);
+	bio->bi_iter.bi_sector = rq->dev_sector;
+	return DM_MAPIO_REMAPPED;
+}
+
+static int target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct fvp_bio *fb = dm_per_bio_data(bio, sizeof(*fb));
+	int err = 0;
+
+	if (fb->completed)
+		return DM_ENDIO_DONE;
+	if (unlikely(*error))
+		err = blk_status_to_errno(*error);
+	if (likely(fvp_request_end(&fb->rq, err) == FVP_END_DONE))
+		return DM_ENDIO_DONE;
+	return DM_ENDIO_INCOMPLETE;
+}
+
+static void target_postsuspend(struct dm_target *ti)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int noio;
+
+	if (inst->att->suspended)
+		return;
+	noio = memalloc_noio_save();
+	fvp_volume_suspend(inst->vol);
+	memalloc_noio_restore(noio);
+	inst->att->suspended = true;
+}
+
+static int target_preresume(struct dm_target *ti)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int noio = memalloc_noio_save();
+	int err = 0;
+
+	if (inst->att->suspended) {
+		fvp_volume_resume(inst->vol);
+		inst->att->suspended = false;
+	}
+	if (READ_ONCE(inst->vol->mode) != inst->mode)
+		err = fvp_volume_set_mode(inst->vol, inst->mode);
+	memalloc_noio_restore(noio);
+	return err;
+}
+
+static void target_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
+			  char *result, unsigned int maxlen)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int sz = 0;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		fvp_status_volume(inst->att, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		DMEMIT("%s %s %pUb %s", inst->pool->name, inst->origin->name, &inst->att->uuid,
+		       fvp_mode_name(READ_ONCE(inst->mode)));
+		if (inst->name[0])
+			DMEMIT(" 1 name=%s", inst->name);
+		break;
+	case STATUSTYPE_IMA:
+		DMEMIT_TARGET_NAME_VERSION(ti->type);
+		DMEMIT(",uuid=%pUb,mode=%s;", &inst->att->uuid,
+		       fvp_mode_name(READ_ONCE(inst->mode)));
+		break;
+	}
+}
+
+static int set_mode(struct fvp_instance *inst, const char *text)
+{
+	enum fvp_mode mode = fvp_parse_mode(text);
+	int err;
+
+	if (!mode) {
+		pr_err("volume %pUb: unknown mode '%s'\n", &inst->att->uuid, text);
+		return -EINVAL;
+	}
+	if (mode == FVP_MODE_WRITE_BACK) {
+		pr_err("volume %pUb: mode write-back is not in this version: use write-through\n",
+		       &inst->att->uuid);
+		return -EOPNOTSUPP;
+	}
+	err = fvp_volume_set_mode(inst->vol, mode);
+	if (!err)
+		WRITE_ONCE(inst->mode, mode);
+	return err;
+}
+
+static int target_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+			  unsigned int maxlen)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int noio = memalloc_noio_save();
+	int err = 0;
+
+	if (argc == 2 && !strcmp(argv[0], "mode")) {
+		err = set_mode(inst, argv[1]);
+	} else if (argc == 1 && !strcmp(argv[0], "keep")) {
+		WRITE_ONCE(inst->att->keep, true);
+	} else if (argc == 1 && !strcmp(argv[0], "forget")) {
+		WRITE_ONCE(inst->att->keep, false);
+	} else if (argc == 1 && !strcmp(argv[0], "drop")) {
+		err = fvp_volume_drop(inst->vol);
+		if (err)
+			pr_err("volume %pUb: its content could not be dropped: error %d\n",
+			       &inst->att->uuid, err);
+	} else {
+		pr_err("volume %pUb: unknown message '%s': mode <mode>, keep, forget and drop are "
+		       "known\n",
+		       &inst->att->uuid, argv[0]);
+		err = -EINVAL;
+	}
+	memalloc_noio_restore(noio);
+	return err;
+}
+
+/* The origin alone: its limits, cache and abilities are the volume's; flash adapts. */
+static int target_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct fvp_instance *inst = ti->private;
+
+	return fn(ti, inst->origin, 0, ti->len, data);
+}
+
+struct target_type fvp_volume_target = {
+	.name = FVP_TARGET_VOLUME,
+	.version = { 1, 0, 0 },
+	.module = THIS_MODULE,
+	.features = DM_TARGET_SINGLETON,
+	.ctr = target_ctr,
+	.dtr = target_dtr,
+	.map = target_map,
+	.end_io = target_end_io,
+	.postsuspend = target_postsuspend,
+	.preresume = target_preresume,
+	.status = target_status,
+	.message = target_message,
+	.iterate_devices = target_iterate_devices,
+};
