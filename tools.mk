@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+# The command line tool and the replay program.  Included by the Makefile.
+
+TOOLS_CFLAGS ?= -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter
+TOOLS_PC := devmapper blkid json-c uuid
+TOOLS_SRCS := $(wildcard tools/*.c)
+FVP_SRCS := $(filter-out tools/replay%.c tools/fvp-replay.c,$(TOOLS_SRCS))
+REPLAY_SRCS := tools/fvp-replay.c $(wildcard tools/replay_*.c)
+# What core/super.c needs of the kernel's names.
+SHIM_BASE_SRCS ?= shim/crc32c.c shim/lib.c shim/alloc.c
+
+.PHONY: tools tools-install
+tools: out/fvp out/fvp-replay
+
+# Only flash.c sees core's headers, and with them the kernel's names.
+out/tools/flash.o out/tools/core_super.o: TOOLS_INCLUDE := -Ishim -Icore
+out/tools/%.o: tools/%.c $(wildcard tools/*.h include/*.h core/super.h)
+	@mkdir -p $(@D)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Itools -Iinclude $(TOOLS_INCLUDE) $(shell pkg-config --cflags $(TOOLS_PC)) -c -o $@ $<
+
+out/tools/core_%.o: core/%.c $(wildcard include/*.h core/super.h shim/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Iinclude $(TOOLS_INCLUDE) -c -o $@ $<
+
+out/tools/shim_%.o: shim/%.c $(wildcard shim/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Ishim -Icore -Iinclude -c -o $@ $<
+
+FVP_OBJS := $(FVP_SRCS:tools/%.c=out/tools/%.o) out/tools/core_super.o \
+	$(patsubst shim/%.c,out/tools/shim_%.o,$(SHIM_BASE_SRCS))
+
+out/fvp: $(FVP_OBJS)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -o $@ $^ $(shell pkg-config --libs $(TOOLS_PC)) -lpthread
+
+out/fvp-replay: $(REPLAY_SRCS:tools/%.c=out/tools/%.o)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -o $@ $^ -lpthread
+
+DESTDIR ?=
+PREFIX ?= /usr
+tools-install: out/fvp
+	install -D -m 755 out/fvp $(DESTDIR)$(PREFIX)/sbin/fvp
+	install -D -m 644 tools/man/fvp.8 $(DESTDIR)$(PREFIX)/share/man/man8/fvp.8

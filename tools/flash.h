@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Superblocks of flash devices, as the tool needs them. */
+#ifndef FVP_TOOL_FLASH_H
+#define FVP_TOOL_FLASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+
+#define FVP_FLASH_MAX 16 /* FVP_DEVICES_MAX */
+#define FVP_UUID_TEXT_BYTES 37
+
+/* What a flash device says of itself and its pool. */
+struct fvp_flash_info {
+	char pool_uuid[FVP_UUID_TEXT_BYTES];
+	char device_uuid[FVP_UUID_TEXT_BYTES];
+	char label[64]; /* the pool's name when it was made */
+	uint64_t generation;
+	unsigned int device_index, device_count;
+	unsigned int block_sectors, segment_sectors, segment_count;
+	unsigned int volume_count;
+	char members[FVP_FLASH_MAX][FVP_UUID_TEXT_BYTES];
+};
+
+enum fvp_flash_state {
+	FVP_FLASH_VALID,
+	FVP_FLASH_NONE, /* no superblock of ours */
+	FVP_FLASH_DAMAGED,
+	FVP_FLASH_NEWER,
+	FVP_FLASH_TRUNCATED,
+	FVP_FLASH_UNREADABLE,
+};
+
+/*
+ * Reads the newest valid copy of an open device.  *why: static text for every
+ * state but VALID.
+ */
+enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_flash_info *info,
+				    const char **why);
+
+/* A pool to be written: made by fvp_flash_plan(), written by fvp_flash_write(). */
+struct fvp_flash_plan;
+
+/*
+ * Lays the pool out on the devices (segment_bytes 0: chosen by size).  Prints
+ * what is wrong.  Free with fvp_flash_plan_free().
+ */
+int fvp_flash_plan(const struct fvp_device *dev, unsigned int count, const char *label,
+		   uint64_t segment_bytes, struct fvp_flash_plan **plan,
+		   struct fvp_flash_info *info);
+void fvp_flash_plan_free(struct fvp_flash_plan *plan);
+
+/* Writes both copies on one device, durably, and reads them back. */
+int fvp_flash_write(const struct fvp_device *dev, const struct fvp_flash_plan *plan,
+		    unsigned int index);
+
+/* Erases both copies, durably. */
+int fvp_flash_erase(const struct fvp_device *dev);
+
+#endif /* FVP_TOOL_FLASH_H */

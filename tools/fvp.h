@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * fvp, the command line tool: what its files share.
+ *
+ *	main.c		the verbs, their help
+ *	pool_*.c	volume_*.c status.c		one verb each
+ *	dm.c		device-mapper ioctls; kmsg.c: why the kernel refused one
+ *	device.c	block devices: size, who holds them, what they contain
+ *	flash.c		superblocks: the only file that knows core/
+ *	report.c	status lines, tables for people; json.c: for programs
+ *
+ * Every function that can fail prints its one message itself, through
+ * fvp_error(), and returns an exit code, so that callers only unwind.
+ */
+#ifndef FVP_TOOL_H
+#define FVP_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FVP_VERSION "0.1.0"
+
+/* Exit codes: fvp(8) documents them. */
+enum fvp_exit {
+	FVP_OK = 0,
+	FVP_USAGE = 1, /* wrong words on the command line */
+	FVP_REFUSED = 2, /* in use, exists already, holds data: nothing was changed */
+	FVP_SYSTEM = 3, /* the kernel or a device failed */
+	FVP_ABSENT = 4, /* no such pool, volume or device */
+	FVP_MEDIA = 5, /* a flash device is missing, foreign, damaged or too new */
+};
+
+/* Prints "fvp: " and the message to stderr; returns code. */
+int fvp_error(enum fvp_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void fvp_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Verbs: argv[0] is the last word of the verb. */
+int fvp_pool_create(int argc, char **argv);
+int fvp_pool_start(int argc, char **argv);
+int fvp_pool_stop(int argc, char **argv);
+int fvp_pool_show(int argc, char **argv);
+int fvp_pool_destroy(int argc, char **argv);
+int fvp_volume_attach(int argc, char **argv);
+int fvp_volume_detach(int argc, char **argv);
+int fvp_volume_mode(int argc, char **argv);
+int fvp_volume_show(int argc, char **argv);
+int fvp_status(int argc, char **argv);
+
+/* Prints the help of the verb being run: to stdout and FVP_OK, or to stderr and FVP_USAGE. */
+int fvp_help(void);
+int fvp_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Text. */
+bool fvp_size_parse(const char *text, uint64_t *bytes); /* 4M, 1G, 512 */
+/* "1.2 GiB" into one of a few static buffers. */
+const char *fvp_size_text(uint64_t bytes);
+/* A name that device-mapper and the module's tables take. */
+bool fvp_name_valid(const char *name);
+#define FVP_NAME_RULE                                                                              \
+	"a name has 1 to 63 letters, digits or ._+:@- and starts with a letter or digit"
+/* enum fvp_mode, or 0. */
+int fvp_mode_parse(const char *text);
+
+#endif /* FVP_TOOL_H */

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fvp: the verbs and their help. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fvp.h"
+
+static const struct verb {
+	const char *noun, *name;
+	int (*run)(int argc, char **argv);
+	const char *arguments;
+	const char *help;
+} verbs[] = {
+	{ "pool", "create", fvp_pool_create,
+	  "NAME DEVICE... [--force] [--segment-size SIZE] [--dry-run] [--json]",
+	  "Makes a pool of flash devices and activates it.  All that is on the devices is lost.\n"
+	  "  --force              also if something is recognised on a device\n"
+	  "  --segment-size SIZE  a power of two, 64K to 16M (default: 1M to 16M by device size)\n"
+	  "  --dry-run            check all, say what would be done, write nothing\n" },
+	{ "pool", "start", fvp_pool_start, "NAME DEVICE... [--json]",
+	  "Activates a pool that exists.  All its devices must be named, in any order.\n" },
+	{ "pool", "stop", fvp_pool_stop, "NAME",
+	  "Deactivates a pool that no volume uses.  Its content stays.\n" },
+	{ "pool", "show", fvp_pool_show, "[NAME] [--json]", "Shows one pool, or all.\n" },
+	{ "pool", "destroy", fvp_pool_destroy, "NAME [--yes]",
+	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
+	  "  --yes  do not ask\n" },
+	{ "volume", "attach", fvp_volume_attach,
+	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--uuid UUID] [--warm|--cold] [--json]",
+	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
+	  "be\n"
+	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
+	  "/dev/mapper/NAME is made.\n"
+	  "  --pool NAME  which pool, if there are several\n"
+	  "  --name NAME  of the new device (default: fvp- and the device's name)\n"
+	  "  --mode MODE  write-through (default), read-only-cache, pass-through\n"
+	  "  --uuid UUID  of the volume (default: made from the origin's own uuid or serial "
+	  "number)\n"
+	  "  --warm       use content that an earlier attachment left: only if nobody has written "
+	  "the\n"
+	  "               origin since (default where fvp makes the device)\n"
+	  "  --cold       forget such content (default for device-mapper devices)\n" },
+	{ "volume", "detach", fvp_volume_detach, "NAME [--keep]",
+	  "Ends acceleration.  A device-mapper device goes on with its old table, without a "
+	  "break;\n"
+	  "a device that fvp made must not be open, and is removed.\n"
+	  "  --keep  keep the cached content for the next attach --warm\n" },
+	{ "volume", "mode", fvp_volume_mode, "NAME MODE",
+	  "Changes the mode: write-through, read-only-cache, pass-through.\n" },
+	{ "volume", "show", fvp_volume_show, "[NAME] [--json]", "Shows one volume, or all.\n" },
+	{ NULL, "status", fvp_status, "[--json]", "Shows all pools and volumes.\n" },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const struct verb *current;
+
+static void print_usage(FILE *out, const struct verb *verb)
+{
+	fprintf(out, "usage: fvp %s%s%s %s\n", verb->noun ? verb->noun : "", verb->noun ? " " : "",
+		verb->name, verb->arguments);
+}
+
+int fvp_help(void)
+{
+	print_usage(stdout, current);
+	fputs(current->help, stdout);
+	return FVP_OK;
+}
+
+int fvp_usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("fvp: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	print_usage(stderr, current);
+	return FVP_USAGE;
+}
+
+int fvp_error(enum fvp_exit code, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("fvp: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return code;
+}
+
+void fvp_warn(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("fvp: warning: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static int overview(FILE *out, int code)
+{
+	fputs("fvp accelerates block devices with flash.\n\n", out);
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(out, "  fvp %s%s%s %s\n", verbs[i].noun ? verbs[i].noun : "",
+			verbs[i].noun ? " " : "", verbs[i].name, verbs[i].arguments);
+	fputs("\nEach takes --help.  fvp --version.  Manual: fvp(8).\n", out);
+	return code;
+}
+
+static const struct verb *find(const char *noun, const char *name)
+{
+	for (size_t i = 0; i < VERBS; i++)
+		if (!strcmp(verbs[i].name, name) && !verbs[i].noun == !noun &&
+		    (!noun || !strcmp(verbs[i].noun, noun)))
+			return &verbs[i];
+	return NULL;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--"))
+			return false;
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	int words = 1;
+
+	if (argc < 2)
+		return overview(stderr, FVP_USAGE);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return overview(stdout, FVP_OK);
+	if (!strcmp(argv[1], "--version")) {
+		puts("fvp " FVP_VERSION);
+		return FVP_OK;
+	}
+	current = find(NULL, argv[1]);
+	if (!current && argc > 2) {
+		current = find(argv[1], argv[2]);
+		words = 2;
+	}
+	if (!current) {
+		if (argc > 2 && wants_help(argc, argv))
+			return overview(stdout, FVP_OK);
+		fprintf(stderr, "fvp: unknown command: %s%s%s\n", argv[1], argc > 2 ? " " : "",
+			argc > 2 ? argv[2] : "");
+		return overview(stderr, FVP_USAGE);
+	}
+	if (wants_help(argc - words, argv + words))
+		return fvp_help();
+	if (geteuid() != 0)
+		return fvp_error(FVP_SYSTEM, "only root may do this. Try: sudo fvp %s%s%s ...",
+				 current->noun ? current->noun : "", current->noun ? " " : "",
+				 current->name);
+	return current->run(argc - words, argv + words);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fvp pool show: one pool, or all. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "report.h"
+
+static const char *const shown[] = {
+	"uuid",
+	"health",
+	"state",
+	"block_sectors",
+	"segment_sectors",
+	"segments",
+	"segments_free",
+	"live_sectors",
+	"index_bytes",
+	"index_extents",
+	"load_bytes",
+	"load_bytes_before_io",
+	"volumes",
+	"attached",
+	"inserted_sectors",
+	"flash_written_sectors",
+	"segments_sealed",
+	"segments_reclaimed",
+	"bad_blocks",
+	"bad_data",
+};
+
+static void print_one(const struct fvp_view *pool, const struct fvp_views *volumes)
+{
+	const char *params = pool->dev.table.target[0].params;
+	char word[FVP_PATH_BYTES], path[FVP_PATH_BYTES], users[512];
+
+	printf("%-22s %s\n", "name", pool->dev.name);
+	for (unsigned int i = 2; fvp_table_word(params, i, word, sizeof(word)); i++) {
+		fvp_device_path_of_word(word, path);
+		printf("%-22s %s\n", "device", path);
+	}
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		fvp_status_word(pool->status, shown[i], word, sizeof(word));
+		if (word[0])
+			printf("%-22s %s\n", shown[i], word);
+	}
+	fvp_pool_users(pool, volumes, users, sizeof(users));
+	printf("%-22s %s\n", "used by", users[0] ? users : "-");
+}
+
+static void print_all_json(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned int i = 0; i < pools->count; i++)
+		json_object_array_add(list, fvp_json_pool(&pools->view[i], volumes));
+	fvp_json_print(list);
+}
+
+int fvp_pool_show(int argc, char **argv)
+{
+	static const struct option known[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct fvp_views pools, volumes = { 0 };
+	struct fvp_view *pool;
+	bool json = false;
+	int c, ret;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (c != 'j')
+			return fvp_usage("see fvp pool show --help");
+		json = true;
+	}
+	if (argc - optind > 1)
+		return fvp_usage("name one pool, or none for all");
+	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
+	if (!ret)
+		ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
+	if (!ret && argc > optind) {
+		ret = fvp_view_pool(&pools, argv[optind], &pool);
+		if (!ret && json)
+			fvp_json_print(fvp_json_pool(pool, &volumes));
+		else if (!ret)
+			print_one(pool, &volumes);
+	} else if (!ret && json) {
+		print_all_json(&pools, &volumes);
+	} else if (!ret) {
+		fvp_print_pools(&pools, &volumes);
+	}
+	fvp_views_free(&volumes);
+	fvp_views_free(&pools);
+	return ret;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reading tables and status lines: see report.h and include/fvp_uapi.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "report.h"
+
+/* ---- views ---- */
+
+static int add_view(void *arg, const struct fvp_dm_device *found)
+{
+	struct fvp_views *views = arg;
+	struct fvp_view *view, *grown;
+	struct fvp_dm_device status;
+
+	grown = realloc(views->view, (views->count + 1) * sizeof(*grown));
+	if (!grown)
+		abort();
+	views->view = grown;
+	view = &grown[views->count];
+	memset(view, 0, sizeof(*view));
+	if (fvp_dm_read(found->name, FVP_DM_TABLE, &view->dev))
+		return 0; /* gone meanwhile */
+	view->status = strdup("");
+	if (!fvp_dm_read(found->name, FVP_DM_STATUS, &status)) {
+		if (status.table.count) {
+			free(view->status);
+			view->status = strdup(status.table.target[0].params);
+		}
+		fvp_dm_free(&status);
+	}
+	if (!view->status)
+		abort();
+	views->count++;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fvp_view *)a)->dev.name,
+		      ((const struct fvp_view *)b)->dev.name);
+}
+
+int fvp_views_load(const char *target, struct fvp_views *views)
+{
+	int ret;
+
+	memset(views, 0, sizeof(*views));
+	ret = fvp_dm_each(target, FVP_DM_TABLE, add_view, views);
+	if (views->count)
+		qsort(views->view, views->count, sizeof(*views->view), by_name);
+	return ret;
+}
+
+void fvp_views_free(struct fvp_views *views)
+{
+	for (unsigned int i = 0; i < views->count; i++) {
+		fvp_dm_free(&views->view[i].dev);
+		free(views->view[i].status);
+	}
+	free(views->view);
+	memset(views, 0, sizeof(*views));
+}
+
+struct fvp_view *fvp_views_find(const struct fvp_views *views, const char *name)
+{
+	for (unsigned int i = 0; i < views->count; i++)
+		if (!strcmp(views->view[i].dev.name, name))
+			return &views->view[i];
+	return NULL;
+}
+
+static void names_of(const struct fvp_views *views, char *text, size_t text_bytes)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned int i = 0; i < views->count && used < text_bytes; i++)
+		used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", i ? ", " : "",
+					 views->view[i].dev.name);
+}
+
+int fvp_view_pool(const struct fvp_views *pools, const char *name, struct fvp_view **pool)
+{
+	char names[256];
+
+	names_of(pools, names, sizeof(names));
+	if (!name) {
+		if (pools->count == 1) {
+			*pool = &pools->view[0];
+			return FVP_OK;
+		}
+		if (!pools->count)
+			return fvp_error(FVP_ABSENT,
+					 "no pool is active. Make one with fvp pool create, or "
+					 "activate one with fvp pool start");
+		return fvp_error(FVP_USAGE, "there are several pools (%s): say which with --pool",
+				 names);
+	}
+	if (!strncmp(name, "/dev/mapper/", 12))
+		name += 12;
+	*pool = fvp_views_find(pools, name);
+	if (*pool)
+		return FVP_OK;
+	return fvp_error(FVP_ABSENT, "no pool named %s is active%s%s", name,
+			 names[0] ? "; active: " : "", names);
+}
+
+int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume)
+{
+	char name[FVP_DM_NAME_BYTES], names[256];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s", arg);
+	if (strchr(arg, '/') && !stat(arg, &st) && S_ISBLK(st.st_mode))
+		fvp_dm_name_of(major(st.st_rdev), minor(st.st_rdev), name);
+	*volume = fvp_views_find(volumes, name);
+	if (*volume)
+		return FVP_OK;
+	names_of(volumes, names, sizeof(names));
+	return fvp_error(FVP_ABSENT, "no volume named %s%s%s", arg,
+			 names[0] ? "; attached: " : ": none is attached", names);
+}
+
+/* ---- words ---- */
+
+void fvp_status_word(const char *status, const char *key, char *value, size_t value_bytes)
+{
+	size_t key_len = strlen(key);
+
+	value[0] = '\0';
+	for (const char *word = status; *word;
+	     word += strcspn(word, " "), word += strspn(word, " "))
+		if (!strncmp(word, key, key_len) && word[key_len] == '=') {
+			word += key_len + 1;
+			snprintf(value, value_bytes, "%.*s", (int)strcspn(word, " "), word);
+			return;
+		}
+}
+
+uint64_t fvp_status_number(const char *status, const char *key)
+{
+	char value[32];
+
+	fvp_status_word(status, key, value, sizeof(value));
+	return strtoull(value, NULL, 10);
+}
+
+bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_bytes)
+{
+	params += strspn(params, " ");
+	while (n-- && *params) {
+		params += strcspn(params, " ");
+		params += strspn(params, " ");
+	}
+	if (!*params)
+		return false;
+	snprintf(word, word_bytes, "%.*s", (int)strcspn(params, " "), params);
+	return true;
+}
+
+static bool device_word(const char *word, unsigned int *major_out, unsigned int *minor_out)
+{
+	struct stat st;
+
+	if (sscanf(word, "%u:%u", major_out, minor_out) == 2)
+		return true;
+	if (stat(word, &st) || !S_ISBLK(st.st_mode))
+		return false;
+	*major_out = major(st.st_rdev);
+	*minor_out = minor(st.st_rdev);
+	return true;
+}
+
+int fvp_volume_table_parse(const struct fvp_dm_device *dev, struct fvp_volume_table *table)
+{
+	const char *params = dev->table.target[0].params;
+	char pool[FVP_PATH_BYTES], origin[FVP_PATH_BYTES];
+	struct fvp_dm_device hidden;
+
+	memset(table, 0, sizeof(*table));
+	if (!fvp_table_word(params, 0, pool, sizeof(pool)) ||
+	    !fvp_table_word(params, 1, origin, sizeof(origin)) ||
+	    !fvp_table_word(params, 2, table->uuid, sizeof(table->uuid)) ||
+	    !fvp_table_word(params, 3, table->mode, sizeof(table->mode)) ||
+	    !device_word(pool, &table->pool_major, &table->pool_minor) ||
+	    !device_word(origin, &table->origin_major, &table->origin_minor))
+		return fvp_error(FVP_SYSTEM, "cannot make sense of the table of %s: %s", dev->name,
+				 params);
+	if (!fvp_dm_name_of(table->origin_major, table->origin_minor, table->origin_name))
+		return FVP_OK;
+	if (!fvp_dm_read(table->origin_name, FVP_DM_TABLE, &hidden)) {
+		table->live = !strncmp(hidden.uuid, FVP_DM_UUID_ORIGIN, strlen(FVP_DM_UUID_ORIGIN));
+		fvp_dm_free(&hidden);
+	}
+	return FVP_OK;
+}
+
+void fvp_pool_users(const struct fvp_view *pool, const struct fvp_views *volumes, char *text,
+		    size_t text_bytes)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned int i = 0; i < volumes->count && used < text_bytes; i++) {
+		struct fvp_volume_table table;
+
+		if (fvp_volume_table_parse(&volumes->view[i].dev, &table) ||
+		    table.pool_major != pool->dev.major || table.pool_minor != pool->dev.minor)
+			continue;
+		used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used ? ", " : "",
+					 volumes->view[i].dev.name);
+	}
+}

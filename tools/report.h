@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Pools and volumes as they stand, for people and for programs. */
+#ifndef FVP_TOOL_REPORT_H
+#define FVP_TOOL_REPORT_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "dm.h"
+
+/* A pool or volume: its device with its table, and its status line. */
+struct fvp_view {
+	struct fvp_dm_device dev;
+	char *status; /* "" if the kernel gave none */
+};
+
+struct fvp_views {
+	struct fvp_view *view;
+	unsigned int count;
+};
+
+/* All devices of a target, in the order of their names.  Free with fvp_views_free(). */
+int fvp_views_load(const char *target, struct fvp_views *views);
+void fvp_views_free(struct fvp_views *views);
+struct fvp_view *fvp_views_find(const struct fvp_views *views, const char *name);
+
+/* Looks one up; FVP_ABSENT with a message that says what there is. */
+int fvp_view_pool(const struct fvp_views *pools, const char *name, struct fvp_view **pool);
+int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume);
+
+/* The value of key in a status line ("" if it has none), and as a number (0). */
+void fvp_status_word(const char *status, const char *key, char *value, size_t value_bytes);
+uint64_t fvp_status_number(const char *status, const char *key);
+
+/* The n-th word of a table's parameters, from 0; false if there are fewer. */
+bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_bytes);
+
+/* A volume's table line, taken apart. */
+struct fvp_volume_table {
+	unsigned int pool_major, pool_minor, origin_major, origin_minor;
+	char uuid[40], mode[24];
+	char origin_name[FVP_DM_NAME_BYTES]; /* its dm name, or "" */
+	bool live; /* swapped in under a running device: the origin is a hidden dm device */
+};
+int fvp_volume_table_parse(const struct fvp_dm_device *dev, struct fvp_volume_table *table);
+
+/* "a, b" of the volumes that use the pool; empty if none. */
+void fvp_pool_users(const struct fvp_view *pool, const struct fvp_views *volumes, char *text,
+		    size_t text_bytes);
+
+/* New objects, owned by the caller. */
+struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_views *volumes);
+struct json_object *fvp_json_volume(const struct fvp_view *volume);
+/* Prints and frees. */
+void fvp_json_print(struct json_object *object);
+
+/* A table for people: columns as wide as needed.  "-" for an empty cell. */
+#define FVP_COLUMNS_MAX 16
+struct fvp_columns {
+	unsigned int columns, rows;
+	bool right[FVP_COLUMNS_MAX]; /* aligned to the right */
+	char **cell;
+};
+void fvp_columns_start(struct fvp_columns *table,
+		       const char *heads); /* "|"-separated; ">" first: right */
+void fvp_columns_add(struct fvp_columns *table, const char *format, ...)
+	__attribute__((format(printf, 2, 3))); /* next cell */
+void fvp_columns_print(struct fvp_columns *table); /* and frees */
+
+void fvp_print_pools(const struct fvp_views *pools, const struct fvp_views *volumes);
+void fvp_print_volumes(const struct fvp_views *volumes);
+
+#endif /* FVP_TOOL_REPORT_H */

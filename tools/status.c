@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fvp status: all pools and volumes. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "report.h"
+
+static void print_json(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(object, "version", json_object_new_string(FVP_VERSION));
+	for (unsigned int i = 0; i < pools->count; i++)
+		json_object_array_add(list, fvp_json_pool(&pools->view[i], volumes));
+	json_object_object_add(object, "pools", list);
+	list = json_object_new_array();
+	for (unsigned int i = 0; i < volumes->count; i++)
+		json_object_array_add(list, fvp_json_volume(&volumes->view[i]));
+	json_object_object_add(object, "volumes", list);
+	fvp_json_print(object);
+}
+
+int fvp_status(int argc, char **argv)
+{
+	static const struct option known[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct fvp_views pools, volumes = { 0 };
+	bool json = false;
+	int c, ret;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (c != 'j')
+			return fvp_usage("see fvp status --help");
+		json = true;
+	}
+	if (argc > optind)
+		return fvp_usage("status takes no names");
+	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
+	if (!ret)
+		ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
+	if (!ret && json) {
+		print_json(&pools, &volumes);
+	} else if (!ret) {
+		if (!pools.count)
+			puts("no pool is active");
+		else
+			fvp_print_pools(&pools, &volumes);
+		if (volumes.count) {
+			putchar('\n');
+			fvp_print_volumes(&volumes);
+		}
+	}
+	fvp_views_free(&volumes);
+	fvp_views_free(&pools);
+	return ret;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Sizes, names and modes in words. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+
+bool fvp_size_parse(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	unsigned long long number;
+	const char *unit;
+	unsigned int shift = 0;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno || !number)
+		return false;
+	if (*end) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (!unit || (end[1] && strcasecmp(end + 1, "iB")))
+			return false;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (number > UINT64_MAX >> shift)
+		return false;
+	*bytes = number << shift;
+	return true;
+}
+
+const char *fvp_size_text(uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	static char buffers[4][32];
+	static unsigned int next;
+	char *text = buffers[next++ % 4];
+	unsigned int unit = 0;
+	double value = (double)bytes;
+
+	while (value >= 1024 && unit < 5) {
+		value /= 1024;
+		unit++;
+	}
+	/* A whole number is shown as one. */
+	snprintf(text, sizeof(buffers[0]), value == (double)(uint64_t)value ? "%.0f %s" : "%.1f %s",
+		 value, units[unit]);
+	return text;
+}
+
+bool fvp_name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > 63 || !isalnum((unsigned char)name[0]))
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr("._+:@-", *name))
+			return false;
+	return true;
+}
+
+int fvp_mode_parse(const char *text)
+{
+	static const struct {
+		const char *name;
+		int mode;
+	} modes[] = {
+		{ FVP_MODE_NAME_PASS_THROUGH, FVP_MODE_PASS_THROUGH },
+		{ FVP_MODE_NAME_READ_ONLY_CACHE, FVP_MODE_READ_ONLY_CACHE },
+		{ FVP_MODE_NAME_WRITE_THROUGH, FVP_MODE_WRITE_THROUGH },
+	};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(text, modes[i].name))
+			return modes[i].mode;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What attaching and detaching share. */
+#ifndef FVP_TOOL_VOLUME_H
+#define FVP_TOOL_VOLUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "report.h"
+
+/* Added to a device's name for the hidden device that has its old table. */
+#define FVP_ORIGIN_SUFFIX "-fvp-origin"
+
+struct fvp_attach {
+	struct fvp_device origin;
+	const struct fvp_view *pool;
+	char name[FVP_DM_NAME_BYTES]; /* of the volume's device */
+	char uuid[40]; /* of the volume */
+	const char *mode;
+	bool warm; /* trust content of an earlier attachment */
+	uint64_t held_us; /* out: how long I/O was held */
+};
+
+/* The volume's table over the given origin device. */
+void fvp_attach_table(const struct fvp_attach *attach, unsigned int origin_major,
+		      unsigned int origin_minor, struct fvp_dm_table *table);
+
+/* Makes the pool forget what it has of this volume, over an origin that nobody uses. */
+int fvp_attach_forget(const struct fvp_attach *attach, unsigned int origin_major,
+		      unsigned int origin_minor);
+
+/* Under the running dm device dev, which keeps its name and stays open. */
+int fvp_attach_live(struct fvp_attach *attach, const struct fvp_dm_device *dev);
+
+#endif /* FVP_TOOL_VOLUME_H */

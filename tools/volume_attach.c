@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fvp volume attach.  A dm device gets the volume under its own name, while it
+ * runs (attach_live.c); on top of any other block device a new dm device is
+ * made, which then holds the origin.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "flash.h"
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "volume.h"
+
+struct options {
+	const char *pool, *name, *uuid;
+	const char *mode;
+	bool warm, cold, json;
+};
+
+static int parse(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {
+		{ "pool", required_argument, NULL, 'p' }, { "name", required_argument, NULL, 'n' },
+		{ "mode", required_argument, NULL, 'm' }, { "uuid", required_argument, NULL, 'u' },
+		{ "warm", no_argument, NULL, 'w' },	  { "cold", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },	  { 0 },
+	};
+	uuid_t uuid;
+	int c;
+
+	options->mode = FVP_MODE_NAME_WRITE_THROUGH;
+	while ((c = getopt_long(argc, argv, "p:n:m:", known, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			options->pool = optarg;
+			break;
+		case 'n':
+			options->name = optarg;
+			break;
+		case 'm':
+			options->mode = optarg;
+			break;
+		case 'u':
+			options->uuid = optarg;
+			break;
+		case 'w':
+			options->warm = true;
+			break;
+		case 'c':
+			options->cold = true;
+			break;
+		case 'j':
+			options->json = true;
+			break;
+		default:
+			return fvp_usage("see fvp volume attach --help");
+		}
+	}
+	if (argc - optind != 1)
+		return fvp_usage("name one origin");
+	if (options->warm && options->cold)
+		return fvp_usage("--warm and --cold exclude each other");
+	if (!fvp_mode_parse(options->mode))
+		return fvp_usage("%s is no mode: write-through, read-only-cache and pass-through "
+				 "are",
+				 options->mode);
+	if (options->name && !fvp_name_valid(options->name))
+		return fvp_usage("%s: " FVP_NAME_RULE, options->name);
+	if (options->uuid && uuid_parse(options->uuid, uuid))
+		return fvp_usage("%s is not a uuid", options->uuid);
+	return FVP_OK;
+}
+
+/*
+ * The volume's uuid: the same for the same storage, so that a later attach finds
+ * its content.
+ */
+static void choose_uuid(struct fvp_attach *attach, const char *wanted,
+			const struct fvp_dm_device *dm)
+{
+	/* Namespace of fvp's volumes: any fixed random uuid. */
+	static const uuid_t fvp_space = { 0x5b, 0x0e, 0x2c, 0x7d, 0x9f, 0x41, 0x4b, 0x86,
+					  0xa3, 0x1a, 0x66, 0xd0, 0x17, 0xc8, 0xe4, 0x52 };
+	char identity[600];
+	uuid_t uuid;
+
+	if (wanted) {
+		uuid_parse(wanted, uuid);
+	} else if (fvp_device_identity(&attach->origin, dm ? dm->uuid : NULL, identity,
+				       sizeof(identity))) {
+		uuid_generate_sha1(uuid, fvp_space, identity, strlen(identity));
+	} else if (dm) {
+		snprintf(identity, sizeof(identity), "dm-name %s %llu", dm->name,
+			 (unsigned long long)attach->origin.sectors);
+		uuid_generate_sha1(uuid, fvp_space, identity, strlen(identity));
+	} else {
+		uuid_generate_random(uuid);
+		fvp_warn("%s has neither a uuid nor a serial number: to find its content at the "
+			 "next attach, give --uuid then",
+			 attach->origin.path);
+	}
+	uuid_unparse_lower(uuid, attach->uuid);
+}
+
+/* The origin is not flash of a pool, not attached, and the uuid is not in service. */
+static int twin_check(const struct fvp_attach *attach, const struct fvp_views *pools,
+		      const struct fvp_views *volumes)
+{
+	const struct fvp_device *origin = &attach->origin;
+	char word[FVP_PATH_BYTES];
+
+	for (unsigned int i = 0; i < pools->count; i++) {
+		const struct fvp_dm_device *pool = &pools->view[i].dev;
+		unsigned int major, minor;
+
+		if (pool->major == origin->major && pool->minor == origin->minor)
+			return fvp_error(FVP_REFUSED, "%s is a pool, not an origin", origin->path);
+		for (unsigned int n = 2;
+		     fvp_table_word(pool->table.target[0].params, n, word, sizeof(word)); n++)
+			if (sscanf(word, "%u:%u", &major, &minor) == 2 && major == origin->major &&
+			    minor == origin->minor)
+				return fvp_error(FVP_REFUSED, "%s is a flash device of pool %s",
+						 origin->path, pool->name);
+	}
+	for (unsigned int i = 0; i < volumes->count; i++) {
+		const struct fvp_dm_device *volume = &volumes->view[i].dev;
+		struct fvp_volume_table table;
+
+		if (volume->major == origin->major && volume->minor == origin->minor)
+			return fvp_error(FVP_REFUSED, "%s is attached already, as volume %s",
+					 origin->path, volume->name);
+		if (fvp_volume_table_parse(volume, &table))
+			continue;
+		if (table.origin_major == origin->major && table.origin_minor == origin->minor)
+			return fvp_error(FVP_REFUSED, "%s is attached already, as volume %s",
+					 origin->path, volume->name);
+		if (!strcmp(table.uuid, attach->uuid))
+			return fvp_error(FVP_REFUSED,
+					 "volume %s has the uuid %s already: is %s another path to "
+					 "its origin, or a copy? Give --uuid if it is a copy",
+					 volume->name, attach->uuid, origin->path);
+	}
+	return FVP_OK;
+}
+
+void fvp_attach_table(const struct fvp_attach *attach, unsigned int origin_major,
+		      unsigned int origin_minor, struct fvp_dm_table *table)
+{
+	char params[256];
+	int used = snprintf(params, sizeof(params), "%u:%u %u:%u %s %s", attach->pool->dev.major,
+			    attach->pool->dev.minor, origin_major, origin_minor, attach->uuid,
+			    attach->mode);
+
+	if (fvp_name_valid(attach->name))
+		snprintf(params + used, sizeof(params) - (size_t)used, " 1 name=%s", attach->name);
+	memset(table, 0, sizeof(*table));
+	fvp_dm_table_add(table, 0, attach->origin.sectors, FVP_TARGET_VOLUME, params);
+}
+
+/*
+ * A volume that comes and goes without "keep" loses its content durably.  Only
+ * so can content be dropped before the first read of the volume.
+ */
+int fvp_attach_forget(const struct fvp_attach *attach, unsigned int origin_major,
+		      unsigned int origin_minor)
+{
+	char name[FVP_DM_NAME_BYTES + 16], uuid[FVP_DM_UUID_BYTES];
+	struct fvp_dm_table table;
+	int ret;
+
+	snprintf(name, sizeof(name), "%.100s-fvp-forget", attach->name);
+	snprintf(uuid, sizeof(uuid), "FVP-forget-%s", attach->uuid);
+	fvp_attach_table(attach, origin_major, origin_minor, &table);
+	ret = fvp_dm_create_hidden(name, uuid, &table);
+	fvp_dm_table_free(&table);
+	if (!ret)
+		ret = fvp_dm_remove(name);
+	if (!ret)
+		return FVP_OK;
+	ret = fvp_error(FVP_SYSTEM, "cannot make pool %s forget old content of %s: %s",
+			attach->pool->dev.name, attach->origin.path, fvp_dm_why());
+	fvp_dm_remove(name);
+	return ret;
+}
+
+/* Form (b): a new device on top. */
+static int attach_on_top(struct fvp_attach *attach)
+{
+	struct fvp_device *origin = &attach->origin;
+	char uuid[FVP_DM_UUID_BYTES];
+	struct fvp_flash_info info;
+	struct fvp_dm_device other;
+	struct fvp_dm_table table;
+	const char *why;
+	int ret;
+
+	ret = fvp_dm_read(attach->name, FVP_DM_TABLE, &other);
+	if (!ret) {
+		fvp_dm_free(&other);
+		return fvp_error(FVP_REFUSED,
+				 "there is a device-mapper device named %s already. Choose another "
+				 "name with --name",
+				 attach->name);
+	}
+	if (ret != FVP_ABSENT)
+		return ret;
+	ret = fvp_device_open_exclusive(origin, true);
+	if (ret)
+		return ret;
+	if (fvp_flash_read(origin, &info, &why) == FVP_FLASH_VALID)
+		ret = fvp_error(FVP_REFUSED, "%s is a flash device of pool %s (%s), not an origin",
+				origin->path, info.label, info.pool_uuid);
+	fvp_device_close(origin);
+	if (!ret && !attach->warm)
+		ret = fvp_attach_forget(attach, origin->major, origin->minor);
+	if (ret)
+		return ret;
+	snprintf(uuid, sizeof(uuid), FVP_DM_UUID_VOLUME "%s", attach->uuid);
+	fvp_attach_table(attach, origin->major, origin->minor, &table);
+	ret = fvp_dm_create(attach->name, uuid, &table);
+	fvp_dm_table_free(&table);
+	if (ret)
+		return fvp_error(ret, "cannot attach %s as volume %s: %s", origin->path,
+				 attach->name, fvp_dm_why());
+	return FVP_OK;
+}
+
+static void default_name(struct fvp_attach *attach)
+{
+	const char *last = strrchr(attach->origin.path, '/');
+	char *c;
+
+	snprintf(attach->name, sizeof(attach->name), "fvp-%.59s",
+		 last ? last + 1 : attach->origin.path);
+	for (c = attach->name; *c; c++) {
+		char one[2] = { *c, '\0' };
+
+		if (!fvp_name_valid(one) && !strchr("._+:@-", *c))
+			*c = '_';
+	}
+}
+
+static void report(const struct fvp_attach *attach, bool live, bool json)
+{
+	struct json_object *object;
+
+	if (!json) {
+		printf("attached %s to pool %s as /dev/mapper/%s, %s", attach->origin.path,
+		       attach->pool->dev.name, attach->name, attach->mode);
+		if (live)
+			printf("; its I/O was held for %.1f ms", (double)attach->held_us / 1000);
+		putchar('\n');
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "name", json_object_new_string(attach->name));
+	json_object_object_add(object, "uuid", json_object_new_string(attach->uuid));
+	json_object_object_add(object, "origin", json_object_new_string(attach->origin.path));
+	json_object_object_add(object, "pool", json_object_new_string(attach->pool->dev.name));
+	json_object_object_add(object, "mode", json_object_new_string(attach->mode));
+	json_object_object_add(object, "live", json_object_new_boolean(live));
+	if (live)
+		json_object_object_add(object, "held_us",
+				       json_object_new_int64((int64_t)attach->held_us));
+	fvp_json_print(object);
+}
+
+static int attach(struct fvp_attach *attach, const struct options *options,
+		  const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	char name[FVP_DM_NAME_BYTES];
+	struct fvp_dm_device dm;
+	bool live = fvp_dm_name_of(attach->origin.major, attach->origin.minor, name);
+	int ret = FVP_OK;
+
+	if (live) {
+		if (options->name)
+			return fvp_usage("%s is a device-mapper device: it keeps its name",
+					 attach->origin.path);
+		if (fvp_dm_read(name, FVP_DM_TABLE, &dm))
+			return fvp_error(FVP_ABSENT, "device %s is gone", name);
+		snprintf(attach->name, sizeof(attach->name), "%s", name);
+	} else if (options->name) {
+		snprintf(attach->name, sizeof(attach->name), "%s", options->name);
+	} else {
+		default_name(attach);
+	}
+	choose_uuid(attach, options->uuid, live ? &dm : NULL);
+	attach->warm = live ? options->warm : !options->cold;
+	ret = twin_check(attach, pools, volumes);
+	if (!ret)
+		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
+	if (!ret)
+		report(attach, live, options->json);
+	if (live)
+		fvp_dm_free(&dm);
+	return ret;
+}
+
+int fvp_volume_attach(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct fvp_attach what = { 0 };
+	struct fvp_views pools, volumes = { 0 };
+	struct fvp_view *pool;
+	int ret = parse(argc, argv, &options);
+
+	if (ret)
+		return ret;
+	ret = fvp_device_find(argv[optind], &what.origin);
+	if (ret)
+		return ret;
+	if (what.origin.read_only)
+		return fvp_error(FVP_REFUSED, "%s is read-only", what.origin.path);
+	if (!what.origin.sectors)
+		return fvp_error(FVP_REFUSED, "%s has no sectors", what.origin.path);
+	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
+	if (!ret)
+		ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
+	if (!ret)
+		ret = fvp_view_pool(&pools, options.pool, &pool);
+	if (!ret) {
+		what.pool = pool;
+		what.mode = options.mode;
+		ret = attach(&what, &options, &pools, &volumes);
+	}
+	fvp_views_free(&volumes);
+	fvp_views_free(&pools);
+	return ret;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fvp volume mode: another mode, from the next request on. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "report.h"
+
+int fvp_volume_mode(int argc, char **argv)
+{
+	static const struct option known[] = { { 0 } };
+	struct fvp_views volumes;
+	struct fvp_view *volume;
+	char message[64];
+	int ret;
+
+	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 2)
+		return fvp_usage("name a volume and a mode");
+	if (!fvp_mode_parse(argv[optind + 1]))
+		return fvp_usage("%s is no mode: write-through, read-only-cache and pass-through "
+				 "are",
+				 argv[optind + 1]);
+	ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
+	if (ret)
+		return ret;
+	ret = fvp_view_volume(&volumes, argv[optind], &volume);
+	if (!ret) {
+		snprintf(message, sizeof(message), "mode %s", argv[optind + 1]);
+		if (fvp_dm_message(volume->dev.name, message))
+			ret = fvp_error(FVP_SYSTEM, "cannot set the mode of %s to %s: %s",
+					volume->dev.name, argv[optind + 1], fvp_dm_why());
+	}
+	fvp_views_free(&volumes);
+	return ret;
+}
