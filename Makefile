@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# fvp.  `make help` lists the targets; packages are in lab/packages.
+
+O := out
+CC ?= gcc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wno-unused-parameter
+KERNELS := 6.1 6.12
+
+.PHONY: all help tools module check demo bench-path style format clean setup
+all: tools module
+
+include userspace.mk
+include tools.mk
+
+help:
+	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'
+	@echo 'sudo make check       everything that is tested, about 20 minutes'
+	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
+	@echo 'make tools            out/fvp, the command-line tool'
+	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
+	@echo 'make check-unit | check-sim [SEEDS=N] | check-fuzz | fuzz [SECONDS=N] | style'
+	@echo 'make format           clang-format in place'
+
+setup:
+	lab/setup
+
+# The module for each kernel of the matrix.
+module:
+	for kernel in $(KERNELS); do lab/build-module $$kernel || exit 1; done
+
+check:
+	tests/check
+
+demo:
+	lab/demo
+
+bench-path:
+	lab/bench-path
+
+C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+STYLE_FILES = $(filter-out $(O)/%,$(C_FILES))
+
+style:
+	tests/style/run
+
+format:
+	clang-format -i $(STYLE_FILES)
+
+clean:
+	rm -rf $(O)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Proves that a wrong command line is told from all else: status 1, what is wrong and how it goes on stderr."""
+import os
+import subprocess
+
+import pytest
+
+FVP = os.path.join(os.path.dirname(__file__), '..', '..', 'out', 'fvp')
+
+
+@pytest.mark.parametrize('words, said', [
+    ([], 'fvp accelerates'),
+    (['pool'], 'unknown command: pool'),
+    (['pool', 'grow'], 'unknown command: pool grow'),
+    (['pool', 'create'], 'name the pool and at least one device'),
+    (['pool', 'create', 'p', '/dev/null', '--segment-size', '1X'], '1X is not a size'),
+    (['pool', 'create', 'a/b', '/dev/null'], 'a name has'),
+    (['pool', 'stop'], 'name one pool'),
+    (['volume', 'attach'], 'name one origin'),
+    (['volume', 'attach', '/dev/null', '--mode', 'fast'], 'fast is no mode'),
+    (['volume', 'attach', '/dev/null', '--mode', 'write-back'], 'write-back is no mode'),
+    (['volume', 'attach', '/dev/null', '--uuid', 'x'], 'x is not a uuid'),
+    (['volume', 'attach', '/dev/null', '--warm', '--cold'], 'exclude each other'),
+    (['volume', 'mode', 'v'], 'name a volume and a mode'),
+    (['status', 'x'], 'status takes no names'),
+    (['status', '--xml'], 'see fvp status --help'),
+])
+def test_usage(words, said):
+    done = subprocess.run([FVP, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, '')
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize('words', [['--help'], ['pool', '--help'], ['pool', 'create', '--help'], ['status', '-h']])
+def test_help(words):
+    done = subprocess.run([FVP, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'fvp' in done.stdout
