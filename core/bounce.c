@@ -24,7 +24,7 @@ static void bounce_end(struct work_struct *work)
 
 	if (!error)
 		fvp_host_buf_to_request(bounce->buf, bounce->skip_sectors, rq);
-	__srcu_read_unlock(&vol->pool->reads, bounce->pin);
+	fvp_pin_leave(&vol->pool->reads, bounce->pin);
 	if (error) {
 		fvp_stat_inc(vol, flash_read_errors);
 		fvp_index_kill(&vol->index, rq->lba, rq->len_sectors, bounce->addr,
@@ -80,7 +80,7 @@ enum fvp_map fvp_read_bounce(struct fvp_volume *vol, struct fvp_request *rq, int
 	fvp_host_submit(&bounce->io);
 	return FVP_MAP_TAKEN;
 origin:
-	__srcu_read_unlock(&pool->reads, pin);
+	fvp_pin_leave(&pool->reads, pin);
 	kfree(bounce);
 	return fvp_request_origin(vol, rq);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The data path's entrance and exit, and all of a plain read hit, inline: pin,
- * lookup, remap, unpin.  No lock, no call but SRCU's.  What is not plain goes on in
+ * lookup, remap, unpin.  No lock, no call.  What is not plain goes on in
  * request.c.
  */
 #ifndef FVP_HIT_H
@@ -11,8 +11,7 @@
 #include "pool.h"
 #include "request.h"
 
-enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin,
-			   struct fvp_hit hit);
+enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin);
 enum fvp_map fvp_read_unserved(struct fvp_volume *vol, struct fvp_request *rq);
 enum fvp_end fvp_read_failed(struct fvp_request *rq);
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq);
@@ -44,22 +43,22 @@ static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct 
 {
 	struct fvp_pool *pool = vol->pool;
 	struct fvp_segment *seg;
-	struct fvp_hit hit;
+	u64 addr;
 	u32 offset;
 	int pin;
 
 	if (unlikely(!READ_ONCE(vol->serving)))
 		return fvp_read_unserved(vol, rq);
 	/* Before the lookup: from here on no segment that it finds is reused (I2). */
-	pin = __srcu_read_lock(&pool->reads);
-	hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
-	if (unlikely(!hit.hit || hit.len_sectors < rq->len_sectors))
-		return fvp_read_slow(vol, rq, pin, hit);
-	seg = &pool->segments[hit.addr >> pool->segment_shift];
-	offset = (u32)hit.addr & (pool->segment_sectors - 1);
+	pin = fvp_pin_enter(&pool->reads);
+	addr = fvp_index_find(&vol->index, rq->lba, rq->len_sectors);
+	if (unlikely(addr == FVP_ADDR_NONE))
+		return fvp_read_slow(vol, rq, pin);
+	seg = &pool->segments[addr >> pool->segment_shift];
+	offset = (u32)addr & (pool->segment_sectors - 1);
 	if (unlikely(READ_ONCE(seg->ram) ||
 		     ((offset | rq->len_sectors) & (pool->device_block_sectors - 1))))
-		return fvp_read_slow(vol, rq, pin, hit);
+		return fvp_read_slow(vol, rq, pin);
 	fvp_segment_hit_note(pool, seg, offset);
 	return fvp_read_remap(vol, rq, pin, seg, offset);
 }
@@ -84,7 +83,7 @@ static __always_inline enum fvp_map fvp_request_map(struct fvp_volume *vol, stru
 static __always_inline enum fvp_end fvp_request_end(struct fvp_request *rq, int error)
 {
 	if (likely(rq->state == FVP_REQUEST_HIT)) {
-		__srcu_read_unlock(&rq->volume->pool->reads, rq->pin);
+		fvp_pin_leave(&rq->volume->pool->reads, rq->pin);
 		return unlikely(error) ? fvp_read_failed(rq) : FVP_END_DONE;
 	}
 	if (rq->state == FVP_REQUEST_WRITE)

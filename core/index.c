@@ -96,11 +96,16 @@ static struct fvp_hit region_lookup(struct fvp_region *region, u32 off, u32 len)
 	return hit;
 }
 
-struct fvp_hit fvp_index_lookup_slow(struct fvp_region *region, u32 off, u32 len)
+struct fvp_hit fvp_index_lookup(struct fvp_index *index, u64 lba, u32 len_sectors)
 {
-	struct fvp_hit hit;
+	struct fvp_region *region = fvp_index_region(index, lba);
+	u32 off = lba & (REGION_SECTORS - 1);
+	struct fvp_hit hit = { .len_sectors = min(len_sectors, REGION_SECTORS - off) };
+	u32 len = hit.len_sectors;
 	unsigned int seq;
 
+	if (!region)
+		return hit;
 	rcu_read_lock();
 	do {
 		seq = read_seqcount_begin(&region->seq);

@@ -57,7 +57,12 @@ int fvp_index_init(struct fvp_index *index, u64 sectors);
 /* No reader or writer may be left. */
 void fvp_index_destroy(struct fvp_index *index);
 
-/* Looking up: fvp_index_lookup() in index_lookup.h. */
+/*
+ * Looks [lba, lba+len) up.  No lock, any context.  The caller must hold the pool's
+ * reads (pin.h) if it goes on to use the address.  index_lookup.h has the shortcut of
+ * the hit path.
+ */
+struct fvp_hit fvp_index_lookup(struct fvp_index *index, u64 lba, u32 len_sectors);
 
 /* True if anything, dead or alive, is there.  len may be large. */
 bool fvp_index_overlaps(struct fvp_index *index, u64 lba, u64 len_sectors);

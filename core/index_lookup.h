@@ -8,9 +8,6 @@
 
 #include "index_private.h"
 
-/* The rare shapes: misses, and hits that no single extent covers. Takes RCU itself. */
-struct fvp_hit fvp_index_lookup_slow(struct fvp_region *region, u32 off, u32 len_sectors);
-
 /*
  * The leaf that covers off; *end, if wanted: where the next leaf's share begins.
  * The searches of this path halve a pointer's range without a branch on the outcome.
@@ -59,11 +56,11 @@ static __always_inline u64 fvp_leaf_extent(const struct fvp_leaf *leaf, u32 off)
 }
 
 /*
- * Looks [lba, lba+len) up.  No lock, any context.  The caller must hold the pool's
- * reads (srcu) if it goes on to use the address.
+ * Where on flash the range is, if one live extent covers all of it; else
+ * FVP_ADDR_NONE, and fvp_index_lookup() says more.  No lock, any context.  The caller
+ * must hold the pool's reads (pin.h) if it goes on to use the address.
  */
-static __always_inline struct fvp_hit fvp_index_lookup(struct fvp_index *index, u64 lba,
-						       u32 len_sectors)
+static __always_inline u64 fvp_index_find(struct fvp_index *index, u64 lba, u32 len_sectors)
 {
 	struct fvp_region *region = fvp_index_region(index, lba);
 	u32 off = lba & (REGION_SECTORS - 1);
@@ -71,10 +68,8 @@ static __always_inline struct fvp_hit fvp_index_lookup(struct fvp_index *index, 
 	unsigned int seq;
 	u64 e;
 
-	if (unlikely(len_sectors > REGION_SECTORS - off))
-		len_sectors = REGION_SECTORS - off;
 	if (unlikely(!region))
-		return (struct fvp_hit){ .len_sectors = len_sectors };
+		return FVP_ADDR_NONE;
 	rcu_read_lock_sched_notrace();
 	do {
 		seq = read_seqcount_begin(&region->seq);
@@ -82,11 +77,10 @@ static __always_inline struct fvp_hit fvp_index_lookup(struct fvp_index *index, 
 		e = likely(leaf) ? fvp_leaf_extent(leaf, off) : DEAD_BIT;
 	} while (read_seqcount_retry(&region->seq, seq));
 	rcu_read_unlock_sched_notrace();
-	if (likely(!e_dead(e) && off + len_sectors <= e_end(e)))
-		return (struct fvp_hit){ .addr = e_addr(e) + (off - e_off(e)),
-					 .len_sectors = len_sectors,
-					 .hit = true };
-	return fvp_index_lookup_slow(region, off, len_sectors);
+	/* No extent reaches out of its region: neither does what one covers. */
+	if (unlikely(e_dead(e) || off + len_sectors > e_end(e)))
+		return FVP_ADDR_NONE;
+	return e_addr(e) + (off - e_off(e));
 }
 
 #endif /* FVP_INDEX_LOOKUP_H */

@@ -112,7 +112,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	}
 	WRITE_ONCE(seg->ram, NULL);
 	/* Readers that still copy from the buffer. */
-	synchronize_srcu(&pool->reads);
+	fvp_pins_wait(&pool->reads);
 	buffer_put(&pool->log, buffer);
 	fvp_segment_set_state(pool, seg, FVP_SEGMENT_LIVE);
 }

@@ -169,7 +169,7 @@ static int workers_init(struct fvp_pool *pool)
 	pool->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
 	if (!pool->io_wq || !pool->bg_wq || !pool->write_pool || !pool->super_mem)
 		return -ENOMEM;
-	return init_srcu_struct(&pool->reads);
+	return fvp_pins_init(&pool->reads);
 }
 
 /* Two segments must be free to begin with: the oldest go if they are not. */
@@ -193,9 +193,9 @@ static void pool_free(struct fvp_pool *pool)
 	if (pool->io_wq)
 		destroy_workqueue(pool->io_wq);
 	fvp_log_destroy(pool);
-	if (pool->srcu_ready) {
+	if (pool->workers_ready) {
 		fvp_volumes_close(pool);
-		cleanup_srcu_struct(&pool->reads);
+		fvp_pins_destroy(&pool->reads);
 	}
 	mempool_destroy(pool->write_pool);
 	kvfree(pool->load_order);
@@ -224,7 +224,7 @@ static int pool_read(struct fvp_pool *pool, struct open_args *args)
 		err = workers_init(pool);
 	if (err)
 		return err;
-	pool->srcu_ready = true;
+	pool->workers_ready = true;
 	err = fvp_log_init(pool);
 	if (!err)
 		err = fvp_volumes_open(pool);

@@ -18,6 +18,7 @@
 #include "host.h"
 #include "index.h"
 #include "log.h"
+#include "pin.h"
 #include "segment.h"
 #include "stats.h"
 #include "super.h"
@@ -57,14 +58,14 @@ struct fvp_pool {
 	 * Reads that found data on flash hold this from lookup to end_io, so
 	 * that a segment is not reused under them (I2).
 	 */
-	struct srcu_struct reads;
+	struct fvp_pins reads;
 
 	u8 health; /* enum fvp_pool_health; READ_ONCE/WRITE_ONCE, worsens only */
 	bool loading; /* index not complete: absence proves nothing */
 	bool load_done; /* the loader is through, whatever it found */
 	bool voided; /* after a failure: the attempt to void flash content is over */
 	bool stopping;
-	bool srcu_ready; /* reads and what comes before it are set up */
+	bool workers_ready; /* reads and what comes before it are set up */
 
 	struct fvp_log log;
 	struct fvp_segments segs; /* free list and order */

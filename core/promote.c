@@ -131,7 +131,7 @@ void fvp_promote(struct fvp_pool *pool, struct fvp_segment *seg,
 	p = kvzalloc(sizeof(*p), GFP_NOIO);
 	if (!p)
 		return;
-	p->mem = vmalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
+	p->mem = kvmalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES, GFP_NOIO);
 	p->pool = pool;
 	p->seg = seg;
 	p->budget_sectors = pool->segment_sectors / 2;
@@ -150,6 +150,6 @@ void fvp_promote(struct fvp_pool *pool, struct fvp_segment *seg,
 		fvp_volume_unbusy(vol);
 		cond_resched();
 	}
-	vfree(p->mem);
+	kvfree(p->mem);
 	kvfree(p);
 }

@@ -93,7 +93,7 @@ static u32 reclaim_batch(struct fvp_pool *pool)
 	}
 	if (err)
 		return 0;
-	synchronize_srcu(&pool->reads);
+	fvp_pins_wait(&pool->reads);
 	for (i = 0; i < count; i++) {
 		fvp_segment_release(pool, batch[i]);
 		atomic64_inc(&pool->stats.segments_reclaimed);

@@ -47,7 +47,7 @@ static noinline enum fvp_map read_ram(struct fvp_volume *vol, struct fvp_request
 				      const void *ram, u32 offset_sectors)
 {
 	fvp_host_mem_to_request(ram + (size_t)offset_sectors * FVP_SECTOR_BYTES, rq);
-	__srcu_read_unlock(&vol->pool->reads, pin);
+	fvp_pin_leave(&vol->pool->reads, pin);
 	fvp_stat_hit(vol, rq->len_sectors);
 	fvp_stat_add(vol, ram_hit_sectors, rq->len_sectors);
 	fvp_host_complete(rq, 0);
@@ -68,9 +68,9 @@ static noinline enum fvp_map read_miss(struct fvp_volume *vol, struct fvp_reques
  * What fvp_read_hit() (hit.h) has found not to be a plain hit.  Unpins, or hands the
  * pin on.
  */
-enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin,
-			   struct fvp_hit hit)
+enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin)
 {
+	struct fvp_hit hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
 	struct fvp_pool *pool = vol->pool;
 	struct fvp_segment *seg;
 	u32 offset;
@@ -82,7 +82,7 @@ enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int p
 	if (hit.len_sectors < rq->len_sectors)
 		fvp_host_accept(rq, hit.len_sectors);
 	if (!hit.hit) {
-		__srcu_read_unlock(&pool->reads, pin);
+		fvp_pin_leave(&pool->reads, pin);
 		return read_miss(vol, rq);
 	}
 	seg = fvp_segment_at(pool, hit.addr);

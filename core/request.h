@@ -51,7 +51,7 @@ struct fvp_request {
 	u8 flags; /* FVP_REQ_* */
 
 	/* Core's. */
-	s8 pin; /* reads in flight: srcu index, -1 when not pinned */
+	s8 pin; /* of fvp_pin_enter() */
 	u8 state; /* enum fvp_request_state */
 	struct fvp_dev *dev; /* out: where to send it */
 	u64 dev_sector;

@@ -119,7 +119,7 @@ static int segment_scan(struct fvp_pool *pool, struct fvp_segment *seg,
 			struct fvp_segment_entries *out)
 {
 	size_t bytes = (size_t)pool->segment_sectors * FVP_SECTOR_BYTES;
-	void *mem = vmalloc(bytes);
+	void *mem = kvmalloc(bytes, GFP_NOIO);
 	u32 cap;
 	int err;
 
@@ -138,7 +138,7 @@ static int segment_scan(struct fvp_pool *pool, struct fvp_segment *seg,
 	else
 		err = -ENOMEM;
 out:
-	vfree(mem);
+	kvfree(mem);
 	return err;
 }
 

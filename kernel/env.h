@@ -45,7 +45,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/spinlock.h>
-#include <linux/srcu.h>
+#include <linux/delay.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <linux/uuid.h>

@@ -115,6 +115,7 @@ struct part {
 	enum part_state state;
 	bool mapping; /* the mapper still looks at it */
 	bool complete; /* before the mapper was through */
+	bool ended; /* defect: core was told already */
 	u64 lba;
 	u32 len;
 };
@@ -158,7 +159,7 @@ static void part_sent_done(void *arg, int error)
 	struct part *part = arg;
 
 	part->state = PART_CORES;
-	if (fvp_request_end(&part->rq, error) == FVP_END_DONE)
+	if (part->ended || fvp_request_end(&part->rq, error) == FVP_END_DONE)
 		part_done(part, error);
 }
 
@@ -176,6 +177,10 @@ static void part_send(struct part *part)
 	if (rq->dev->flash && rq->op != FVP_REQ_READ)
 		shim_die("a guest's write sent to flash");
 	part->state = PART_SENT;
+	if (sim.config.defect == SIM_DEFECT_NO_PIN && rq->dev->flash) {
+		part->ended = true;
+		fvp_request_end(rq, 0);
+	}
 	dev_submit(rq->dev, ops[rq->op], rq->flags & FVP_REQ_FUA ? FVP_IO_FUA : 0, rq->dev_sector,
 		   rq->len_sectors, (struct sim_data){ .stamps = part->data }, true, part_sent_done,
 		   part);

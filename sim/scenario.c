@@ -501,7 +501,6 @@ void sim_run_seed(const struct sim_config *config, struct sim_counters *count)
 	sim.rng.s = config->seed * 0x9E3779B97F4A7C15ULL + 1;
 	sim.io_rng.s = config->seed ^ 0x5851F42D4C957F2DULL;
 	shim_crc_constant = config->defect == SIM_DEFECT_NO_CRC;
-	shim_srcu_no_wait = config->defect == SIM_DEFECT_NO_PIN;
 	sched_params(&params, config->seed);
 	shim_sched_init(&params);
 	machine_build(config->seed);

@@ -111,7 +111,7 @@ enum sim_defect {
 	SIM_DEFECT_EARLY_DONE, /* flash writes complete before they are durable */
 	SIM_DEFECT_NO_CRC, /* every checksum is the same: torn data passes */
 	SIM_DEFECT_NO_SUSPEND_NOTE, /* superblock writes during suspend are lost */
-	SIM_DEFECT_NO_PIN, /* waiting for readers returns at once */
+	SIM_DEFECT_NO_PIN, /* a read is reported done to core as soon as it is sent */
 	SIM_DEFECT_LOST_TOMBSTONES, /* records of tombstones are acknowledged and lost */
 	SIM_DEFECT_SHORT_READ, /* the end of a long flash read is not filled in */
 	SIM_DEFECT_COUNT,

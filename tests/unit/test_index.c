@@ -2,7 +2,7 @@
 /* The index: each operation by itself, then all of them against a naive model. */
 #include <stdlib.h>
 
-#include "index_lookup.h"
+#include "index.h"
 #include "unit.h"
 
 #define SECTORS (3u << 17)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests of the module share: shell functions beside those of conftest.py, and programs they need."""
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+CRAFT = os.path.join('out', 'fvp-craft')
+
+# Device-mapper is driven by hand here: the module is under test, and not the tool.
+HELPERS = r'''
+uuid_a=11111111-aaaa-4000-8000-000000000001
+uuid_b=22222222-bbbb-4000-8000-000000000002
+size() { blockdev --getsz "$1"; }
+# line POOL ORIGIN UUID MODE [OPTION...]: a volume's table line.
+line() { echo "0 $(size "$2") fvp /dev/mapper/$1 $2 ${*:3}"; }
+# attach NAME POOL ORIGIN UUID MODE [OPTION...]
+attach() { ok dmsetup create "$1" --table "$(line "${@:2}")"; }
+# word DEVICE NAME: a word of the status line.
+word() { dmsetup status "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"; }
+# more A B WHAT: A is greater than B.
+more() { [ "$1" -gt "$2" ] || fail "$3: $1 is not more than $2"; }
+# pump COMMAND...: waits up to 20 s until the command succeeds.
+pump() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		"$@" && return
+		sleep 0.2
+	done
+	fail "never: $*"
+}
+# swap NAME LINE: another table, as any tool does it under a running device.
+swap() {
+	ok dmsetup load "$1" --table "$2"
+	ok dmsetup suspend "$1"
+	ok dmsetup resume "$1"
+}
+# is_origin VOLUME ORIGIN: the volume reads what the origin has; first what was cached, then what this has filled.
+is_origin() {
+	local round
+	for round in 1 2; do
+		drop_caches
+		ok cmp "$1" "$2"
+	done
+}
+# pages DEVICE FIRST COUNT: reads 4 KiB blocks, past the page cache.
+pages() { dd if="$1" of=/dev/null bs=4k skip="$2" count="$3" iflag=direct status=none; }
+# put DEVICE LETTER FIRST COUNT: writes 64 KiB blocks full of a letter.
+put() {
+	tr '\0' "$2" </dev/zero |
+		dd of="$1" bs=64k seek="$3" count="$4" iflag=fullblock oflag=direct conv=notrunc status=none
+}
+# holds DEVICE LETTER FIRST COUNT: and finds them again.
+holds() {
+	same "$(dd if="$1" bs=64k skip="$3" count="$4" iflag=direct status=none | tr -d "$2" | wc -c)" 0
+}
+# Mixed sizes, 16 at a time, over one another, all read back and checked.
+fio_words=(--thread --ioengine=libaio --direct=1 --rw=randwrite --bsrange=512-256k --blockalign=512 --iodepth=16
+	--norandommap --serialize_overlap=1 --verify=crc32c --do_verify=1 --verify_fatal=1 --randrepeat=1)
+# verify NAME DEVICE [OPTION...]
+verify() {
+	fio --name="$1" --filename="$2" "${fio_words[@]}" --output="/tmp/$1.fio" "${@:3}" ||
+		fail "fio $1: $(tail -50 "/tmp/$1.fio")"
+}
+# The same in the background until stop_load.  load NAME DEVICE [OPTION...]
+load() {
+	fio --name="$1" --filename="$2" "${fio_words[@]}" --output="/tmp/$1.fio" --verify_backlog=64 --time_based \
+		--runtime=600 "${@:3}" &
+	load_job=$! load_name=$1
+}
+loading() { kill -0 $load_job 2>/dev/null || fail "fio $load_name ended early: $(tail -50 "/tmp/$load_name.fio")"; }
+# Ends it; it must have seen no error.
+stop_load() {
+	loading
+	kill $load_job
+	wait $load_job
+	grep -q 'err= 0' "/tmp/$load_name.fio" || fail "fio $load_name: $(tail -50 "/tmp/$load_name.fio")"
+}
+'''
+
+
+def craft():
+    """Builds the program that makes and damages flash contents; returns its path."""
+    subprocess.run(['make', '-s', '-f', 'tests.mk', CRAFT], cwd=ROOT, check=True)
+    return os.path.join(ROOT, CRAFT)
