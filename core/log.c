@@ -46,7 +46,7 @@ void fvp_log_full(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 i;
 
 	lockdep_assert_held(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
 		if (!log->full[i]) {
 			log->full[i] = seg;
 			queue_work(pool->bg_wq, &pool->seal_work);

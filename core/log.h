@@ -21,7 +21,10 @@
 
 #define FVP_LOG_INFLIGHT 4
 #define FVP_LOG_RECORDS 32 /* records open, copied into or in flight */
-#define FVP_LOG_BUFFERS 3 /* segment buffers: current, next, sealing */
+/* Segment buffers: current, next and those being sealed; more of them if they are small. */
+#define FVP_LOG_BUFFERS_MIN 3
+#define FVP_LOG_BUFFERS_MAX 8
+#define FVP_LOG_BUFFERS_SECTORS 32768 /* 16 MiB in all, where the minimum allows */
 
 struct fvp_log_record {
 	struct list_head node; /* in log->idle */
@@ -57,8 +60,8 @@ struct fvp_log {
 	u64 next_gen;
 	struct list_head idle; /* free records */
 	struct list_head waiters;
-	struct fvp_segment *full[FVP_LOG_BUFFERS]; /* segments that wait for their seal */
-	void *buffer[FVP_LOG_BUFFERS]; /* free ones; NULL: in use */
+	struct fvp_segment *full[FVP_LOG_BUFFERS_MAX]; /* segments that wait for their seal */
+	void *buffer[FVP_LOG_BUFFERS_MAX]; /* free ones; NULL: in use or not there */
 	struct fvp_log_record records[FVP_LOG_RECORDS];
 	struct work_struct submit_work; /* closes the open record after completions */
 };

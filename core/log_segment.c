@@ -12,7 +12,7 @@ static void *buffer_get(struct fvp_log *log)
 	u32 i;
 
 	spin_lock_irq(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS && !buffer; i++)
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX && !buffer; i++)
 		swap(buffer, log->buffer[i]);
 	spin_unlock_irq(&log->lock);
 	return buffer;
@@ -23,7 +23,7 @@ static void buffer_put(struct fvp_log *log, void *buffer)
 	u32 i;
 
 	spin_lock_irq(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS && buffer; i++)
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX && buffer; i++)
 		if (!log->buffer[i])
 			swap(buffer, log->buffer[i]);
 	spin_unlock_irq(&log->lock);
@@ -124,7 +124,7 @@ void fvp_log_seal_work(struct work_struct *work)
 	struct fvp_segment *seg;
 	u32 i;
 
-	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
 		spin_lock_irq(&log->lock);
 		seg = log->full[i];
 		spin_unlock_irq(&log->lock);
@@ -142,6 +142,8 @@ void fvp_log_seal_work(struct work_struct *work)
 int fvp_log_init(struct fvp_pool *pool)
 {
 	struct fvp_log *log = &pool->log;
+	u32 buffers = clamp_t(u32, FVP_LOG_BUFFERS_SECTORS / pool->segment_sectors,
+			      FVP_LOG_BUFFERS_MIN, FVP_LOG_BUFFERS_MAX);
 	u32 i;
 
 	spin_lock_init(&log->lock);
@@ -150,7 +152,7 @@ int fvp_log_init(struct fvp_pool *pool)
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
 	for (i = 0; i < FVP_LOG_RECORDS; i++)
 		list_add_tail(&log->records[i].node, &log->idle);
-	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+	for (i = 0; i < buffers; i++) {
 		log->buffer[i] = vzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES);
 		if (!log->buffer[i])
 			return -ENOMEM;
@@ -163,7 +165,7 @@ void fvp_log_destroy(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	u32 i;
 
-	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
 		vfree(log->buffer[i]);
 		log->buffer[i] = NULL;
 	}
@@ -191,7 +193,7 @@ static bool log_quiet(struct fvp_log *log)
 
 	spin_lock_irq(&log->lock);
 	quiet = !log->inflight && !log->open;
-	for (i = 0; i < FVP_LOG_BUFFERS; i++)
+	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++)
 		quiet = quiet && !log->full[i];
 	spin_unlock_irq(&log->lock);
 	return quiet;

@@ -34,6 +34,18 @@ static bool drained(struct fvp_pins *pins, int index)
 	return entered == left;
 }
 
+/* Reads take microseconds on flash: look often at first, then with patience. */
+static void wait_drained(struct fvp_pins *pins, int index)
+{
+	unsigned long us = 10;
+
+	while (!drained(pins, index)) {
+		usleep_range(us, 2 * us);
+		if (us < 5000)
+			us *= 2;
+	}
+}
+
 void fvp_pins_wait(struct fvp_pins *pins)
 {
 	int old;
@@ -46,11 +58,9 @@ void fvp_pins_wait(struct fvp_pins *pins)
 	 * it changed last and are counted only now.
 	 */
 	old = pins->index;
-	while (!drained(pins, !old))
-		msleep(1);
+	wait_drained(pins, !old);
 	WRITE_ONCE(pins->index, !old);
 	smp_mb();
-	while (!drained(pins, old))
-		msleep(1);
+	wait_drained(pins, old);
 	mutex_unlock(&pins->mutex);
 }

@@ -16,7 +16,13 @@ line() { echo "0 $(size "$2") fvp /dev/mapper/$1 $2 ${*:3}"; }
 # attach NAME POOL ORIGIN UUID MODE [OPTION...]
 attach() { ok dmsetup create "$1" --table "$(line "${@:2}")"; }
 # word DEVICE NAME: a word of the status line.
-word() { dmsetup status "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"; }
+word() {
+	local words
+	words=$(dmsetup status "$1")
+	[[ $words == *" $2="* ]] || fail "$1 has no status $2: $words"
+	words=${words#* "$2"=}
+	echo "${words%% *}"
+}
 # more A B WHAT: A is greater than B.
 more() { [ "$1" -gt "$2" ] || fail "$3: $1 is not more than $2"; }
 # pump COMMAND...: waits up to 20 s until the command succeeds.

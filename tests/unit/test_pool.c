@@ -300,3 +300,39 @@ TEST(pool_two_members, "a pool without one of its devices is refused, and nothin
 	EXPECT_EQ(counters.flash_writes, 0);
 	machine_free();
 }
+
+/* Where the first superblock write after an open goes. */
+static u64 first_super_write;
+
+static void watch_super(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector)
+{
+	if (op == DEV_WRITE && first_super_write == ~0ULL &&
+	    (sector < FVP_SUPER_AREA_SECTORS || sector >= dev->sectors - FVP_SUPER_AREA_SECTORS))
+		first_super_write = sector;
+}
+
+static void first_write_after_damage_of(u32 copy)
+{
+	static const u8 nothing[FVP_SECTOR_BYTES];
+
+	build(1, 20);
+	machine_format();
+	store_poke(m.flash[0]->store, fvp_super_copy_sector(m.flash[0]->sectors, copy), 1,
+		   (struct sim_data){ .bytes = (u8 *)nothing });
+	first_super_write = ~0ULL;
+	m.flash[0]->on_submit = watch_super;
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_THROUGH);
+	EXPECT_EQ(first_super_write, fvp_super_copy_sector(m.flash[0]->sectors, copy));
+	finish();
+}
+
+TEST(pool_super_damaged_a, "with copy A damaged, the next update does not begin with the good copy")
+{
+	first_write_after_damage_of(0);
+}
+
+TEST(pool_super_damaged_b, "with copy B damaged, the next update does not begin with the good copy")
+{
+	first_write_after_damage_of(1);
+}
