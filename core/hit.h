@@ -15,7 +15,7 @@ enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int p
 enum fvp_map fvp_read_unserved(struct fvp_volume *vol, struct fvp_request *rq);
 enum fvp_end fvp_read_failed(struct fvp_request *rq);
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq);
-void fvp_write_end(struct fvp_request *rq, int error);
+void fvp_request_other_end(struct fvp_request *rq, int error);
 
 /* Notes that this part of the segment was read. */
 static __always_inline void fvp_segment_hit_note(struct fvp_pool *pool, struct fvp_segment *seg,
@@ -86,8 +86,7 @@ static __always_inline enum fvp_end fvp_request_end(struct fvp_request *rq, int 
 		fvp_pin_leave(&rq->volume->pool->reads, rq->pin);
 		return unlikely(error) ? fvp_read_failed(rq) : FVP_END_DONE;
 	}
-	if (rq->state == FVP_REQUEST_WRITE)
-		fvp_write_end(rq, error);
+	fvp_request_other_end(rq, error);
 	return FVP_END_DONE;
 }
 

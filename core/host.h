@@ -58,6 +58,9 @@ void fvp_host_submit(struct fvp_io *io);
 /* Sectors on a device; 0 if it is gone. */
 u64 fvp_host_dev_sectors(struct fvp_dev *dev);
 
+/* Has it a volatile write cache, so that only a flush makes writes durable? */
+bool fvp_host_dev_volatile(struct fvp_dev *dev);
+
 /* A name for messages, valid as long as the device. */
 const char *fvp_host_dev_name(struct fvp_dev *dev);
 

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "load.h"
 #include "reclaim.h"
+#include "settle.h"
 
 /* Segment headers read at once. */
 #define SCAN_BATCH 64
@@ -199,22 +200,27 @@ bool fvp_entry_in_volume(const struct fvp_volume *vol, const struct fvp_entry *e
 		       (entry->lba + entry->len_sectors - 1) / FVP_IO_SECTORS_MAX;
 }
 
-static void entry_load(struct fvp_pool *pool, u64 seg_addr, const struct fvp_entry *entry)
+static void entry_load(struct fvp_pool *pool, struct fvp_segment *seg,
+		       const struct fvp_entry *entry)
 {
 	struct fvp_volume *vol = fvp_volume_by_id(pool, entry->volume);
 	int err = 0;
 
 	if (!vol)
 		return;
+	if (entry->kind == FVP_ENTRY_SETTLED) {
+		fvp_settle_load(vol, entry);
+		return;
+	}
 	if (!fvp_entry_in_volume(vol, entry)) {
 		atomic64_inc(&pool->stats.bad_blocks);
 		return;
 	}
 	atomic64_inc(&pool->stats.loaded_entries);
-	if (entry->kind == FVP_ENTRY_DATA)
+	if (entry->kind == FVP_ENTRY_DATA && fvp_settle_believed(vol, seg->gen, entry))
 		err = fvp_index_insert_gaps(&vol->index, entry->lba, entry->len_sectors,
-					    seg_addr + entry->offset_sectors);
-	else if (entry->kind == FVP_ENTRY_TOMBSTONE)
+					    fvp_segment_addr(pool, seg) + entry->offset_sectors);
+	else
 		err = fvp_index_mark_gaps(&vol->index, entry->lba, entry->len_sectors);
 	if (err)
 		WRITE_ONCE(vol->index.closed, true);
@@ -224,7 +230,6 @@ static void entry_load(struct fvp_pool *pool, u64 seg_addr, const struct fvp_ent
 static int segment_load(struct fvp_pool *pool, struct fvp_segment *seg)
 {
 	struct fvp_segment_entries entries;
-	u64 addr = fvp_segment_addr(pool, seg);
 	u32 i;
 	int err;
 
@@ -243,7 +248,7 @@ static int segment_load(struct fvp_pool *pool, struct fvp_segment *seg)
 	pool->load_bytes += entries.bytes_read;
 	mutex_lock(&pool->super_mutex);
 	for (i = entries.count; i-- > 0;)
-		entry_load(pool, addr, &entries.entry[i]);
+		entry_load(pool, seg, &entries.entry[i]);
 	mutex_unlock(&pool->super_mutex);
 	kvfree(entries.entry);
 	return 0;

@@ -278,6 +278,8 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 			.offset_sectors = append->offset_sectors,
 			.crc = crc,
 			.kind = append->kind,
+			.flags = append->flags,
+			.arg = append->arg,
 		};
 
 		fvp_entry_encode(&entry, append->disk);

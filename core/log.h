@@ -78,6 +78,8 @@ struct fvp_append {
 	u32 volume;
 	u32 len_sectors;
 	u16 kind; /* enum fvp_entry_kind */
+	u16 flags; /* FVP_ENTRY_*; may be set until the commit */
+	u32 arg;
 	/*
 	 * If set: the record is written durably and done() runs when it is, or
 	 * failed (error != 0).  May run in interrupt context.

@@ -69,7 +69,7 @@ static int log_open_next(struct fvp_pool *pool)
 	seg->ram = buffer;
 	seg->pending = 0;
 	log->next = seg;
-	/* The sequence goes on with the generation: see FVP_SEQ in docs/format.md. */
+	/* The sequence goes on with the generation: see docs/format.md. */
 	log->seq = max(log->seq, block.seq + 1);
 	spin_unlock_irq(&log->lock);
 	return 0;

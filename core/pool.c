@@ -64,6 +64,7 @@ static int member_read(struct fvp_pool *pool, struct open_args *args, u32 i)
 	}
 	pool->flash[index].dev = dev;
 	pool->flash[index].sectors = super->device_sectors;
+	pool->flash[index].weak = super->weak;
 	pool->flash[index].first_segment_sector = super->first_segment_sector;
 	pool->flash[index].segment_count = super->segment_count;
 	memcpy(pool->flash[index].uuid, super->device_uuid, 16);

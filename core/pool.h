@@ -33,6 +33,7 @@ struct fvp_flash {
 	u64 first_segment_sector;
 	u32 segment_first; /* pool-wide number of its segment 0 */
 	u32 segment_count;
+	u8 weak; /* copy of the superblock to write first */
 };
 
 enum fvp_pool_health {
@@ -123,6 +124,16 @@ struct fvp_volume {
 	struct rb_root_cached writes; /* struct fvp_write in flight, by range */
 	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
 	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
+
+	/* See settle.h. */
+	bool origin_volatile; /* set at attach */
+	bool unsettled; /* there may be unsettled fills; vol->lock */
+	u64 fill_count; /* unsettled fills so far; vol->lock */
+	u64 settle_fills; /* as of the last round; vol->lock */
+	u64 flushed_place; /* by guests' flushes; pool->fill_lock */
+	u64 settled_place; /* by settled entries; settle_work, or nobody while suspended */
+	struct delayed_work settle_work;
+	u64 load_settled, load_settled_from; /* the loader's */
 
 	struct fvp_volume_stats __percpu *stats;
 };

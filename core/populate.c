@@ -3,6 +3,7 @@
 #include "pool.h"
 #include "populate.h"
 #include "request.h"
+#include "settle.h"
 
 void fvp_volume_unbusy(struct fvp_volume *vol)
 {
@@ -206,6 +207,8 @@ static int fill_append(struct fvp_pool *pool, struct fvp_fill *fill, struct fvp_
 	 */
 	keep = !fill->cancelled &&
 	       !fvp_index_insert(&vol->index, fill->lba, fill->len_sectors, append.addr);
+	if (keep)
+		append.flags = fvp_settle_fill(vol);
 	fill_unregister(fill);
 	spin_unlock(&vol->lock);
 	fvp_log_commit(pool, &append, crc, keep);

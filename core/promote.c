@@ -4,6 +4,7 @@
 #include "io.h"
 #include "populate.h"
 #include "promote.h"
+#include "settle.h"
 
 /* Live pieces of one entry that are looked at; more are dropped. */
 #define PIECES_MAX 32
@@ -20,6 +21,7 @@ struct promotion {
 	void *mem; /* the entry's data */
 	u32 budget_sectors;
 	bool full; /* no room in the log */
+	bool settled; /* the entry: see settle.h */
 	u64 from, end; /* flash range of the entry */
 	u32 count;
 	struct piece piece[PIECES_MAX];
@@ -69,6 +71,9 @@ static void piece_append(struct promotion *p, struct fvp_fill *fill, const struc
 	spin_lock(&vol->lock);
 	keep = !fill->cancelled && !fvp_index_move(&vol->index, piece->lba, piece->len_sectors,
 						   piece->addr, append.addr);
+	/* Old as it is, it may still wait for the origin's flush. */
+	if (keep && !p->settled)
+		append.flags = fvp_settle_fill(vol);
 	spin_unlock(&vol->lock);
 	fvp_log_commit(p->pool, &append, crc, keep);
 	if (keep) {
@@ -93,6 +98,9 @@ static void entry_promote(struct promotion *p, struct fvp_volume *vol,
 	spin_unlock(&vol->lock);
 	if (!fill.registered)
 		return;
+	/* What this activation loaded was believed then. */
+	p->settled = !(entry->flags & FVP_ENTRY_UNSETTLED) || p->seg->gen < p->pool->load_gen_end ||
+		     fvp_place(p->seg->gen, entry->offset_sectors) < READ_ONCE(vol->settled_place);
 	p->count = 0;
 	p->from = fvp_segment_addr(p->pool, p->seg) + entry->offset_sectors;
 	p->end = p->from + entry->len_sectors;

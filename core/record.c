@@ -91,6 +91,8 @@ void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk
 	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
 	disk->crc = cpu_to_le32(entry->crc);
 	disk->kind = cpu_to_le16(entry->kind);
+	disk->flags = cpu_to_le16(entry->flags);
+	disk->arg = cpu_to_le32(entry->arg);
 }
 
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry)
@@ -101,6 +103,8 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	entry->offset_sectors = le32_to_cpu(disk->offset_sectors);
 	entry->crc = le32_to_cpu(disk->crc);
 	entry->kind = le16_to_cpu(disk->kind);
+	entry->flags = le16_to_cpu(disk->flags);
+	entry->arg = le32_to_cpu(disk->arg);
 	if (entry->lba >= 1ULL << 55)
 		return -EUCLEAN;
 	switch (entry->kind) {
@@ -108,6 +112,8 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 		return 0;
 	case FVP_ENTRY_TOMBSTONE:
 		return entry->len_sectors ? 0 : -EUCLEAN;
+	case FVP_ENTRY_SETTLED:
+		return entry->len_sectors <= FVP_SEGMENT_SECTORS_MAX ? 0 : -EUCLEAN;
 	case FVP_ENTRY_DATA:
 		if (!entry->len_sectors || entry->offset_sectors < from ||
 		    entry->offset_sectors >= end ||

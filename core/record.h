@@ -35,6 +35,8 @@ struct fvp_entry {
 	u32 offset_sectors; /* in the segment */
 	u32 crc;
 	u16 kind;
+	u16 flags;
+	u32 arg;
 };
 
 static inline u32 fvp_block_bytes(const struct fvp_media *media)

@@ -16,6 +16,7 @@
 #include "pool.h"
 #include "populate.h"
 #include "request.h"
+#include "settle.h"
 #include "write.h"
 
 enum fvp_map fvp_request_origin(struct fvp_volume *vol, struct fvp_request *rq)
@@ -111,7 +112,8 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 		fvp_stat_inc(vol, flush_ios);
 		rq->dev = vol->origin;
 		rq->dev_sector = 0;
-		rq->state = FVP_REQUEST_FORWARDED;
+		rq->lba = fvp_settle_mark(vol);
+		rq->state = FVP_REQUEST_FLUSH;
 		return FVP_MAP_REMAP;
 	case FVP_REQ_WRITE:
 		if (rq->len_sectors > request_reach(vol->pool, rq->lba))
@@ -125,6 +127,15 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 	}
 	rq->state = FVP_REQUEST_WRITE;
 	return fvp_write_map(vol, rq);
+}
+
+/* What is no read hit has come back from its device. Any context. */
+void fvp_request_other_end(struct fvp_request *rq, int error)
+{
+	if (rq->state == FVP_REQUEST_WRITE)
+		fvp_write_end(rq, error);
+	else if (rq->state == FVP_REQUEST_FLUSH && rq->lba && !error)
+		fvp_settle_flushed(rq->volume, rq->lba);
 }
 
 /*

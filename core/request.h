@@ -38,6 +38,7 @@ enum fvp_map {
 enum fvp_request_state {
 	FVP_REQUEST_FORWARDED, /* the device's answer is the guest's */
 	FVP_REQUEST_HIT, /* at flash, segment pinned */
+	FVP_REQUEST_FLUSH, /* at the origin; settles fills up to the place in lba */
 	FVP_REQUEST_WRITE, /* at the origin, for a struct fvp_write in rq->owner */
 };
 

@@ -26,6 +26,7 @@ struct fvp_super_volume {
 };
 
 struct fvp_super {
+	u8 weak; /* copy that is damaged or older: the next update writes it first */
 	u64 incompat, ro_compat, compat;
 	u8 pool_uuid[16];
 	u8 device_uuid[16];

@@ -59,6 +59,8 @@ int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **wh
 	if (!a)
 		end = super->device_sectors;
 	b = copy_read(dev, end, 1, mem, second, &why_b, bytes_read);
+	super->weak = !a && (b || second->generation < super->generation);
+	second->weak = 0;
 	/*
 	 * A copy of a newer format speaks for the device, whatever the other says;
 	 * then the newest generation.
@@ -114,10 +116,10 @@ int fvp_super_write(struct fvp_pool *pool, u32 *taken)
 
 	lockdep_assert_held(&pool->super_mutex);
 	pool->super->generation++;
-	/* A everywhere, then B everywhere: one whole set of copies at any moment. */
+	/* One copy everywhere, then the other: one whole set of them at any moment. */
 	for (copy = 0; copy < 2; copy++) {
 		for (i = 0; i < pool->flash_count; i++) {
-			err = copy_write(pool, i, copy, mem, bytes);
+			err = copy_write(pool, i, copy ^ pool->flash[i].weak, mem, bytes);
 			if (!err)
 				continue;
 			failed |= 1u << i;
@@ -125,6 +127,9 @@ int fvp_super_write(struct fvp_pool *pool, u32 *taken)
 				first = err;
 		}
 	}
+	for (i = 0; i < pool->flash_count; i++)
+		if (!(failed & 1u << i))
+			pool->flash[i].weak = 0;
 	if (taken)
 		*taken = pool->flash_count - hweight32(failed);
 	return first;

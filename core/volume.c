@@ -12,6 +12,7 @@
  */
 #include "pool.h"
 #include "populate.h"
+#include "settle.h"
 #include "write.h"
 
 static struct fvp_super_volume *line_find(struct fvp_pool *pool, const u8 uuid[16])
@@ -87,6 +88,7 @@ static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_sup
 	vol->writes = RB_ROOT_CACHED;
 	vol->fills = RB_ROOT_CACHED;
 	atomic_set(&vol->busy, 0);
+	fvp_settle_init(vol);
 	list_add_tail(&vol->node, &pool->volumes);
 	list_add_tail(&vol->id_node, &pool->by_id[vol->id % FVP_VOLUME_HASH]);
 	return vol;
@@ -184,6 +186,7 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 	memset(line->name, 0, sizeof(line->name));
 	strscpy(line->name, name ? name : "", sizeof(line->name));
 	vol->origin = origin;
+	vol->origin_volatile = fvp_host_dev_volatile(origin);
 	vol->mode = mode;
 	vol->attached = true;
 	vol->active = false;
@@ -211,10 +214,14 @@ void fvp_volume_suspend(struct fvp_volume *vol)
 {
 	struct fvp_pool *pool = vol->pool;
 
-	wait_event(pool->wait, !atomic_read(&vol->busy));
 	mutex_lock(&pool->super_mutex);
 	vol->active = false;
 	serving_update(vol);
+	mutex_unlock(&pool->super_mutex);
+	/* Fills still come in, and promotions that have begun. */
+	wait_event(pool->wait, !atomic_read(&vol->busy));
+	fvp_settle_now(vol);
+	mutex_lock(&pool->super_mutex);
 	state_note(vol, FVP_VOLUME_SUSPENDED);
 	mutex_unlock(&pool->super_mutex);
 }

@@ -121,7 +121,18 @@ enum fvp_entry_kind {
 	FVP_ENTRY_TOMBSTONE = 2, /* older content of the range is superseded */
 	FVP_ENTRY_ZERO = 3, /* the range reads as zeroes (write-back) */
 	FVP_ENTRY_WATERMARK = 4, /* destaged up to (write-back) */
+	/*
+	 * Unsettled data of the volume, from segment generation lba - arg up to sector
+	 * len_sectors of generation lba, is settled.
+	 */
+	FVP_ENTRY_SETTLED = 5,
 };
+
+/*
+ * fvp_disk_entry.flags.  The origin has a volatile cache and was not flushed when this
+ * was written: absent, unless a settled entry says otherwise.
+ */
+#define FVP_ENTRY_UNSETTLED 1u
 
 /*
  * 32 bytes.  offset_sectors counts from the start of the segment, so that a
@@ -135,7 +146,7 @@ struct fvp_disk_entry {
 	__le32 crc; /* crc32c of the data; 0 where there is none */
 	__le16 kind; /* enum fvp_entry_kind */
 	__le16 flags;
-	__le32 reserved;
+	__le32 arg; /* by kind */
 };
 
 /* 64 bytes, then in a record the entries, up to one log block. */

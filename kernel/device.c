@@ -40,3 +40,8 @@ const char *fvp_host_dev_name(struct fvp_dev *dev)
 {
 	return dev->name;
 }
+
+bool fvp_host_dev_volatile(struct fvp_dev *dev)
+{
+	return bdev_write_cache(dev->bdev);
+}

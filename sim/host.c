@@ -46,6 +46,11 @@ u64 fvp_host_dev_sectors(struct fvp_dev *dev)
 	return dev->dead ? 0 : dev->sectors;
 }
 
+bool fvp_host_dev_volatile(struct fvp_dev *dev)
+{
+	return dev->cache && sim.config.defect != SIM_DEFECT_HIDE_CACHE;
+}
+
 const char *fvp_host_dev_name(struct fvp_dev *dev)
 {
 	return dev->name;

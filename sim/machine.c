@@ -118,9 +118,9 @@ static void build_volume(u32 number)
 	vol->origin->latency_ns = 20000 + shim_rng_below(r, 2000000);
 	vol->origin->latency_tail_permille = (u32)shim_rng_below(r, 20);
 	vol->origin->discard_zeroes = shim_rng_chance(r, 1, 2);
-	vol->origin->cache = sim.config.origin_cache;
+	vol->origin->cache = sim.config.origin_cache || shim_rng_chance(r, 1, 2);
 	vol->origin->on_error = origin_error;
-	vol->oracle = oracle_create(vol, sim.config.origin_cache);
+	vol->oracle = oracle_create(vol, vol->origin->cache);
 	sim_guest_shape(vol, shim_rng_next(r));
 }
 

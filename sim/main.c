@@ -20,6 +20,7 @@ const char *const sim_defect_names[SIM_DEFECT_COUNT] = {
 	[SIM_DEFECT_NO_PIN] = "no-pin",
 	[SIM_DEFECT_LOST_TOMBSTONES] = "lost-tombstones",
 	[SIM_DEFECT_SHORT_READ] = "short-read",
+	[SIM_DEFECT_HIDE_CACHE] = "hide-cache",
 };
 
 #define JOBS_MAX 64

@@ -114,6 +114,7 @@ enum sim_defect {
 	SIM_DEFECT_NO_PIN, /* a read is reported done to core as soon as it is sent */
 	SIM_DEFECT_LOST_TOMBSTONES, /* records of tombstones are acknowledged and lost */
 	SIM_DEFECT_SHORT_READ, /* the end of a long flash read is not filled in */
+	SIM_DEFECT_HIDE_CACHE, /* core is told that origins have no volatile cache */
 	SIM_DEFECT_COUNT,
 };
 extern const char *const sim_defect_names[SIM_DEFECT_COUNT];
