@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shapes shared by index.c (readers) and index_update.c (writers). */
+/* Shapes shared by index.c (readers), index_region.c and index_update.c (writers). */
 #ifndef FVP_INDEX_PRIVATE_H
 #define FVP_INDEX_PRIVATE_H
 
@@ -170,5 +170,20 @@ static __always_inline struct fvp_region *fvp_index_region(const struct fvp_inde
 }
 
 bool fvp_region_next(struct fvp_region *region, u32 off, struct fvp_cursor *cur);
+
+/* Longest range mapped in one step: bounds the room that region_prepare() makes. */
+#define FVP_REGION_INSERT_MAX 1024u
+
+/*
+ * index_region.c.  The caller holds the region's lock; index_region_grow takes the
+ * index's.  Offsets are within the region.
+ */
+struct fvp_region *fvp_index_region_grow(struct fvp_index *index, u64 lba);
+int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
+		      u64 addr, bool dead);
+int fvp_region_insert_gaps(struct fvp_index *index, struct fvp_region *region, u32 off, u32 end,
+			   u64 addr, bool dead);
+void fvp_region_remove(struct fvp_index *index, struct fvp_region *region, u32 off, u32 end);
+void fvp_index_account(struct fvp_index *index, int extents, u64 e, s64 sectors);
 
 #endif /* FVP_INDEX_PRIVATE_H */
