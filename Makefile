@@ -12,6 +12,7 @@ all: tools module
 
 include userspace.mk
 include tools.mk
+-include tests.mk
 
 help:
 	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Proves that a full pool of 64 GiB serves I/O within 2 s of its activation after a power cut, and is warm once loaded."""
+"""Proves that a full pool of 64 GiB serves I/O within 2 s of activation after a power cut, and is warm once loaded."""
 import os
 import subprocess
 
@@ -53,7 +53,8 @@ def activate(guest, program, folder, monkeypatch):
         file.truncate(int(words['volume_bytes']))
     monkeypatch.setenv('FVP_POOL_UUID', words['pool_uuid'])
     monkeypatch.setenv('FVP_VOLUME_UUID', words['volume_uuid'])
-    done = guest('--keep', folder, '--disk', 'flash:64G', '--disk', f'origin:{int(words["volume_bytes"]) // 1024}K', script=SCRIPT)
+    kilobytes = int(words['volume_bytes']) // 1024
+    done = guest('--keep', folder, '--disk', 'flash:64G', '--disk', f'origin:{kilobytes}K', script=SCRIPT)
     return dict(word.split('=') for word in done.stdout.split())
 
 

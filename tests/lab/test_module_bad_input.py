@@ -123,20 +123,23 @@ restore() { good a 0; good b $((end / 8)); }
 spoil() { printf x | ok dd of=$flash bs=1 seek=$(($1 * 512 + 1000)) conv=notrunc,fsync status=none; }
 wipe() { ok dd if=/dev/zero of=$flash bs=4k seek=$(($1 / 8)) count=1 oflag=direct conv=notrunc status=none; }
 poke() { ok out/fvp-craft poke $flash "$@"; drop_caches; }
+supers() { # of a device, both
+	{ dd if="$1" bs=4k count=1; dd if="$1" bs=4k skip=$(($(size "$1") / 8 - 128)) count=1; } 2>/dev/null | md5sum
+}
 # refuse TEXT [DEVICE]: no pool comes of the flash, and it is as before.
 refuse() {
-	local sums
+	local sums device=${2:-$flash}
 	drop_caches
-	sums=$(head -c 1M "${2:-$flash}" | md5sum)$(tail -c 512K "${2:-$flash}" | md5sum)
-	bad "$1" "0 8 fvp-pool $uuid 1 ${2:-$flash}" "$(readlink -f "${2:-$flash}")"
+	sums=$(supers "$device")
+	bad "$1" "0 8 fvp-pool $uuid 1 $device" "$(readlink "$device")"
 	drop_caches
-	same "$(head -c 1M "${2:-$flash}" | md5sum)$(tail -c 512K "${2:-$flash}" | md5sum)" "$sums"
+	same "$(supers "$device")" "$sums"
 }
 works() {
 	drop_caches
 	ok dmsetup create p --table "$pool"
 	attach v p $origin $uuid_a write-through
-	same "$(sum /dev/mapper/v)" "$before"
+	ok cmp -n 1M /dev/mapper/v $origin
 	same "$(word p health)" ok
 	ok dmsetup remove v
 	ok dmsetup remove p
@@ -171,12 +174,10 @@ restore
 wipe 0; spoil $end; refuse 'checksum is wrong'
 wipe $end; refuse 'no pool superblock'
 restore
-# Right checksums, but of a newer version: even if one copy is of ours.
-poke ab 8 2; refuse 'another format version'
-restore
+# Right checksums, but of a newer version: even if the other copy is of ours.
 poke a 8 2; refuse 'another format version'
 restore
-poke b 8 2; refuse 'another format version'
+poke ab 8 2; refuse 'another format version'
 restore
 poke ab 16 1; refuse 'features that this version does not know'
 restore
@@ -184,7 +185,7 @@ poke ab 24 128; refuse 'features that this version does not know'
 restore
 poke ab 32 1; works # a compatible feature
 # Impossible values.
-for poke in '112 12345' '112 64' '112 0x40000000' '116 0' '116 0x7fffffff' '104 100' '96 1024' '124 3' '128 5000'; do
+for poke in '112 12345' '116 0x7fffffff' '104 100' '124 3' '128 5000'; do
 	restore
 	poke ab $poke
 	refuse 'impossible'

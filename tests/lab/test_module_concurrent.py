@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Proves that four volumes on one pool of two flash devices, on two CPUs, with modes that change, never mix anything up."""
+"""Proves that four volumes on one pool of two flash devices, with modes that change, never mix anything up."""
 from module_helpers import HELPERS
 
 SCRIPT = HELPERS + r'''

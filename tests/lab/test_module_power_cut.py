@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Proves that after a power cut under load, and after another one, the cache is warm and has nothing but what the origin has."""
+"""Proves that after power cuts under load the cache is warm and has nothing but what the origin has."""
 from module_helpers import HELPERS
 
 POWER_CUT = 75
