@@ -65,11 +65,13 @@ int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **wh
 	 * A copy of a newer format speaks for the device, whatever the other says;
 	 * then the newest generation.
 	 */
-	if (a == -EOPNOTSUPP || (b && !a))
+	if (a == -EOPNOTSUPP)
 		goto out;
 	if (b == -EOPNOTSUPP) {
 		a = b;
 		*why = why_b;
+	} else if (b && !a) {
+		goto out;
 	} else if (!b && (a || second->generation > super->generation)) {
 		memcpy(super, second, sizeof(*super));
 		a = 0;

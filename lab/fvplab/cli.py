@@ -47,6 +47,10 @@ examples:
 '''
 
 
+# Emulation rarely loses a guest while it patches its own code at boot.
+BOOT_TRIES = 3
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(prog='fvp-lab', description='Runs commands in fresh guests under QEMU.')
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='run')
@@ -130,13 +134,20 @@ def run(args):
     with lock_cache():
         kernel = kernels.find(args.kernel)
         module = None if args.no_module else find_module(kernel, notice)
-        with guest.Guest(kernel, CHECKOUT, cpus=args.cpus, memory=args.memory, icount=args.icount, disks=all_disks,
-                         disk_folder=os.path.abspath(args.keep) if args.keep else None, log_path=log_path(),
-                         systemd=args.systemd, module=module) as machine:
-            machine.start(args.command, folder, environment)
-            notice(f'kernel {kernel.kver} under {machine.accel}; kernel log: {os.path.relpath(machine.log_path)}')
-            outcome = machine.wait({'out': 1, 'err': 2}, args.timeout, args.kill_on)
-            return judge(args, machine, outcome, notice)
+        for tries_left in reversed(range(BOOT_TRIES)):
+            with guest.Guest(kernel, CHECKOUT, cpus=args.cpus, memory=args.memory, icount=args.icount,
+                             disks=all_disks, disk_folder=os.path.abspath(args.keep) if args.keep else None,
+                             log_path=log_path(), systemd=args.systemd, module=module) as machine:
+                machine.start(args.command, folder, environment)
+                notice(f'kernel {kernel.kver} under {machine.accel}; '
+                       f'kernel log: {os.path.relpath(machine.log_path)}')
+                outcome = machine.wait({'out': 1, 'err': 2}, args.timeout, args.kill_on)
+                if outcome.kind == 'lost' and tries_left and not machine.started():
+                    complain(f'the guest died while booting, before the command; trying again. '
+                             f'Kernel log: {machine.log_path}')
+                    continue
+                return judge(args, machine, outcome, notice)
+    raise AssertionError('not reached')
 
 
 def judge(args, machine, outcome, notice):

@@ -193,6 +193,10 @@ class Guest:
         status = self._status()
         return Outcome('lost') if status is None else Outcome('status', status)
 
+    def started(self):
+        """Has the guest come as far as starting the command?"""
+        return os.path.exists(os.path.join(self.run_folder, 'started'))
+
     def _status(self):
         try:
             with open(os.path.join(self.run_folder, 'status'), encoding='ascii') as file:

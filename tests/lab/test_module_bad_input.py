@@ -177,6 +177,8 @@ restore
 # Right checksums, but of a newer version: even if the other copy is of ours.
 poke a 8 2; refuse 'another format version'
 restore
+poke b 8 2; refuse 'another format version'
+restore
 poke ab 8 2; refuse 'another format version'
 restore
 poke ab 16 1; refuse 'features that this version does not know'
