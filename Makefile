@@ -37,6 +37,9 @@ demo:
 	lab/demo
 
 bench-path:
+	lab/setup
+	$(MAKE) tools
+	lab/build-module 6.1
 	lab/bench-path
 
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
