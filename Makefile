@@ -31,6 +31,7 @@ module:
 	for kernel in $(KERNELS); do lab/build-module $$kernel || exit 1; done
 
 check:
+	lab/setup
 	tests/check
 
 demo:
