@@ -162,7 +162,7 @@ static __always_inline struct fvp_region *fvp_index_region(const struct fvp_inde
 
 	if (unlikely(top >= index->top_count))
 		return NULL;
-	/* Pairs with smp_store_release() in index_region_grow(). */
+	/* Pairs with smp_store_release() in fvp_index_region_grow(). */
 	regions = smp_load_acquire(&index->top[top]);
 	if (!regions)
 		return NULL;
@@ -175,8 +175,8 @@ bool fvp_region_next(struct fvp_region *region, u32 off, struct fvp_cursor *cur)
 #define FVP_REGION_INSERT_MAX 1024u
 
 /*
- * index_region.c.  The caller holds the region's lock; index_region_grow takes the
- * index's.  Offsets are within the region.
+ * index_region.c.  The caller holds the region's lock; fvp_index_region_grow
+ * takes the index's.  Offsets are within the region.
  */
 struct fvp_region *fvp_index_region_grow(struct fvp_index *index, u64 lba);
 int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
@@ -184,6 +184,7 @@ int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 of
 int fvp_region_insert_gaps(struct fvp_index *index, struct fvp_region *region, u32 off, u32 end,
 			   u64 addr, bool dead);
 void fvp_region_remove(struct fvp_index *index, struct fvp_region *region, u32 off, u32 end);
-void fvp_index_account(struct fvp_index *index, int extents, u64 e, s64 sectors);
+/* Marks the extent at cur, which is alive or not, dead as a whole. */
+void fvp_region_kill(struct fvp_index *index, struct fvp_region *region, struct fvp_cursor *cur);
 
 #endif /* FVP_INDEX_PRIVATE_H */

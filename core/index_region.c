@@ -211,7 +211,7 @@ static void leaf_delete(struct fvp_leaf *leaf, u32 pos, u32 count)
 }
 
 /* Accounts for extents (count) and sectors (signed) of e coming or going. */
-void fvp_index_account(struct fvp_index *index, int extents, u64 e, s64 sectors)
+static void account(struct fvp_index *index, int extents, u64 e, s64 sectors)
 {
 	if (extents)
 		atomic64_add(extents, &index->extents);
@@ -236,19 +236,19 @@ static void region_carve(struct fvp_index *index, struct fvp_region *region, u32
 			e = leaf->e[i];
 			leaf->e[i] = e_cut_tail(e, off);
 			if (e_end(e) > end) {
-				fvp_index_account(index, 1, e, -(s64)(end - off));
+				account(index, 1, e, -(s64)(end - off));
 				leaf_insert(leaf, i + 1, e_cut_front(e, end));
 				return;
 			}
-			fvp_index_account(index, 0, e, -(s64)(e_end(e) - off));
+			account(index, 0, e, -(s64)(e_end(e) - off));
 			i++;
 		}
 		for (j = i; j < leaf->nr && e_end(leaf->e[j]) <= end; j++)
-			fvp_index_account(index, -1, leaf->e[j], -(s64)e_len(leaf->e[j]));
+			account(index, -1, leaf->e[j], -(s64)e_len(leaf->e[j]));
 		if (j < leaf->nr) {
 			e = leaf->e[j];
 			if (e_off(e) < end) {
-				fvp_index_account(index, 0, e, -(s64)(end - e_off(e)));
+				account(index, 0, e, -(s64)(end - e_off(e)));
 				leaf->e[j] = e_cut_front(e, end);
 			}
 		}
@@ -275,7 +275,7 @@ static void region_put(struct fvp_index *index, struct fvp_region *region, u64 e
 	struct fvp_leaf *leaf = region_leaf(region, fvp_region_leaf_for(region, e_off(e)));
 	u32 i = fvp_leaf_first_after(leaf, e_off(e));
 
-	fvp_index_account(index, 1, e, e_len(e));
+	account(index, 1, e, e_len(e));
 	if (i && extends(leaf->e[i - 1], e)) {
 		e = e_make(e_off(leaf->e[i - 1]), e_len(leaf->e[i - 1]) + e_len(e),
 			   e_addr(leaf->e[i - 1]), e_dead(e));
@@ -341,6 +341,14 @@ static void region_tidy(struct fvp_index *index, struct fvp_region *region, u32 
 	}
 }
 
+void fvp_region_kill(struct fvp_index *index, struct fvp_region *region, struct fvp_cursor *cur)
+{
+	write_seqcount_begin(&region->seq);
+	account(index, 0, cur->e, -(s64)e_len(cur->e));
+	cur->leaf->e[cur->pos] |= DEAD_BIT;
+	write_seqcount_end(&region->seq);
+}
+
 /* Removes [off, end) of a region; never fails (see index.h). Region lock held. */
 void fvp_region_remove(struct fvp_index *index, struct fvp_region *region, u32 off, u32 end)
 {
@@ -351,10 +359,7 @@ void fvp_region_remove(struct fvp_index *index, struct fvp_region *region, u32 o
 	if (e_off(cur.e) < off && e_end(cur.e) > end &&
 	    region_prepare(index, region, e_off(cur.e), 1)) {
 		/* No memory to cut it in two: the whole of it is not to be read. */
-		write_seqcount_begin(&region->seq);
-		fvp_index_account(index, 0, cur.e, -(s64)e_len(cur.e));
-		cur.leaf->e[cur.pos] |= DEAD_BIT;
-		write_seqcount_end(&region->seq);
+		fvp_region_kill(index, region, &cur);
 		return;
 	}
 	write_seqcount_begin(&region->seq);

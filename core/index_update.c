@@ -160,12 +160,8 @@ void fvp_index_kill(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr,
 	spin_lock(&region->lock);
 	while (off < end && fvp_region_next(region, off, &cur) && e_off(cur.e) < end) {
 		if (!e_dead(cur.e) && e_addr(cur.e) < addr + addr_len &&
-		    e_addr(cur.e) + e_len(cur.e) > addr) {
-			write_seqcount_begin(&region->seq);
-			fvp_index_account(index, 0, cur.e, -(s64)e_len(cur.e));
-			cur.leaf->e[cur.pos] |= DEAD_BIT;
-			write_seqcount_end(&region->seq);
-		}
+		    e_addr(cur.e) + e_len(cur.e) > addr)
+			fvp_region_kill(index, region, &cur);
 		off = e_end(cur.e);
 	}
 	spin_unlock(&region->lock);

@@ -305,15 +305,3 @@ void fvp_pool_wait_loaded(struct fvp_pool *pool)
 {
 	wait_event(pool->wait, READ_ONCE(pool->load_done));
 }
-
-u64 fvp_pool_index_bytes(struct fvp_pool *pool)
-{
-	struct fvp_volume *vol;
-	u64 bytes = 0;
-
-	mutex_lock(&pool->super_mutex);
-	list_for_each_entry (vol, &pool->volumes, node)
-		bytes += fvp_index_bytes(&vol->index);
-	mutex_unlock(&pool->super_mutex);
-	return bytes;
-}

@@ -50,7 +50,7 @@ struct fvp_pool {
 	u32 segment_sectors;
 	u32 segment_shift; /* log2(segment_sectors) */
 	u32 segment_count; /* all devices */
-	u32 io_sectors_max; /* longest READ or WRITE request, power of two */
+	u32 io_sectors_max; /* longest miss or write in one piece, power of two */
 	u8 uuid[16];
 	u64 key;
 	struct fvp_segment *segments; /* [segment_count] */
@@ -159,16 +159,8 @@ int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **pool, 
  */
 void fvp_pool_close(struct fvp_pool *pool);
 
-static inline u32 fvp_pool_io_sectors_max(const struct fvp_pool *pool)
-{
-	return pool->io_sectors_max;
-}
-
 /* Waits until the index is complete.  Sleeps. */
 void fvp_pool_wait_loaded(struct fvp_pool *pool);
-
-/* Bytes of RAM in indexes of all volumes. */
-u64 fvp_pool_index_bytes(struct fvp_pool *pool);
 
 /*
  * Volumes.  attach finds the volume by uuid or adds it; content that may be

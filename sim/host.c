@@ -301,11 +301,11 @@ static u32 part_map(struct sim_req *req, u64 off, u32 len)
 
 void sim_req_send(struct sim_req *req)
 {
-	u32 io_max = fvp_pool_io_sectors_max(sim.pool);
+	u32 io_max = sim.pool->io_sectors_max;
 	u64 off = 0;
 
 	if (!is_power_of_2(io_max) || io_max > FVP_IO_SECTORS_MAX)
-		shim_die("fvp_pool_io_sectors_max() is %u", io_max);
+		shim_die("io_sectors_max is %u", io_max);
 	req->begun_ns = shim_now_ns();
 	req->parts = 1;
 	do {
