@@ -89,7 +89,7 @@ static void record_done(struct fvp_io *io)
 	log->inflight--;
 	if (!--record->seg->pending && record->seg != log->cur)
 		fvp_log_full(pool, record->seg);
-	list_add(&record->node, &log->idle);
+	list_move(&record->node, &log->idle);
 	/* The log may be gone once nothing is in flight: touch it no more behind the lock. */
 	if (log->open && !log->open->writers)
 		queue_work(pool->io_wq, &log->submit_work);
@@ -99,33 +99,46 @@ static void record_done(struct fvp_io *io)
 	fvp_log_wake(pool);
 }
 
-/* Completes the header and sends the record.  Not under a lock; may sleep. */
+/*
+ * Completes the header and sends the record.  In RAM the header begins its log block.
+ * On flash it ends there, in as few sectors as it needs, so that the record is one
+ * piece and its data begins on a block.  Not under a lock; may sleep.
+ */
 void fvp_log_submit(struct fvp_log_record *record)
 {
 	struct fvp_pool *pool = record->pool;
 	struct fvp_media media = fvp_pool_media(pool);
 	void *mem = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
 	u64 tail_gen = READ_ONCE(pool->super->tail_gen);
+	u32 bytes = fvp_header_bytes(record->entry_count);
+	u32 header = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
+	u32 skip = pool->block_sectors - header;
+	u32 len = record->len_sectors - skip;
 	struct fvp_block block = {
 		.kind = FVP_BLOCK_RECORD,
 		.segment_gen = record->seg->gen,
 		.seq = record->seq,
 		.tail_gen = tail_gen,
-		.offset_sectors = record->start,
-		.len_sectors = record->len_sectors,
+		.header_sectors = (u8)header,
+		.offset_sectors = record->start + skip,
+		.len_sectors = len,
 		.entry_count = record->entry_count,
 	};
 
 	fvp_block_encode(&media, &block, mem);
-	atomic64_add(record->len_sectors, &pool->stats.flash_written_sectors);
+	if (skip)
+		memcpy(mem + (size_t)skip * FVP_SECTOR_BYTES, mem, bytes);
+	mem += (size_t)skip * FVP_SECTOR_BYTES;
+	memset(mem + bytes, 0, (size_t)header * FVP_SECTOR_BYTES - bytes);
+	atomic64_add(len, &pool->stats.flash_written_sectors);
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
 	record->io = (struct fvp_io){
 		.dev = record->seg->dev,
-		.sector = record->seg->sector + record->start,
-		.len_sectors = record->len_sectors,
+		.sector = record->seg->sector + record->start + skip,
+		.len_sectors = len,
 		.op = FVP_IO_WRITE,
-		.flags = record->durable ? FVP_IO_FUA | FVP_IO_SYNC : 0,
+		.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0),
 		.mem = mem,
 		.done = record_done,
 	};
@@ -154,7 +167,8 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	record = list_first_entry_or_null(&log->idle, struct fvp_log_record, node);
 	if (!record)
 		return NULL;
-	list_del(&record->node);
+	list_move_tail(&record->node, &log->order);
+	log->pos = round_up(log->pos, pool->block_sectors);
 	record->pool = pool;
 	record->seg = log->cur;
 	record->seq = log->seq++;
@@ -164,13 +178,20 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	record->writers = 0;
 	record->closed = false;
 	record->durable = false;
+	record->sync = false;
 	INIT_LIST_HEAD(&record->appends);
-	memset(log->cur->ram + (size_t)log->pos * FVP_SECTOR_BYTES, 0,
-	       pool->block_sectors * FVP_SECTOR_BYTES);
 	log->cur->pending++;
 	log->pos += pool->block_sectors;
 	log->open = record;
 	return record;
+}
+
+/* Where data of that length begins, at pos or behind it. */
+static u32 data_align(const struct fvp_pool *pool, u32 pos, u32 data_sectors)
+{
+	/* What fills a block begins on one: whole pages of flash, and no bounce. */
+	return round_up(pos, data_sectors >= pool->block_sectors ? pool->block_sectors
+								 : pool->device_block_sectors);
 }
 
 /* Room for an entry with data_sectors in cur, with a new record or in the open one. */
@@ -178,10 +199,15 @@ static bool log_has_room(struct fvp_pool *pool, u32 data_sectors)
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_media media = fvp_pool_media(pool);
+	u32 pos = log->pos;
 
-	return log->cur && log->pos + (log->open ? 0 : pool->block_sectors) + data_sectors +
-					   fvp_summary_sectors(&media, log->entry_count + 1) <=
-				   pool->segment_sectors;
+	if (!log->cur)
+		return false;
+	if (!log->open)
+		pos = round_up(pos, pool->block_sectors) + pool->block_sectors;
+	return round_up(data_align(pool, pos, data_sectors) + data_sectors, pool->block_sectors) +
+		       fvp_summary_sectors(&media, log->entry_count + 1) <=
+	       pool->segment_sectors;
 }
 
 /*
@@ -195,12 +221,12 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 	struct fvp_log_record *open = log->open;
 
 	if (open && (open->entry_count == FVP_RECORD_ENTRIES(pool->block_sectors) ||
-		     open->len_sectors + data_sectors > FVP_IO_SECTORS_MAX))
+		     open->len_sectors + data_sectors + pool->block_sectors > FVP_IO_SECTORS_MAX))
 		*closed = fvp_log_close(log);
 	if (!log_has_room(pool, data_sectors)) {
 		if (!log->next)
 			return -EAGAIN;
-		if (class == FVP_LOG_FILL && !fvp_segment_free_count(pool))
+		if (class < FVP_LOG_WRITE && !fvp_segment_free_count(pool))
 			return -EAGAIN;
 		if (log->open)
 			*closed = fvp_log_close(log);
@@ -217,50 +243,101 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 	return 0;
 }
 
-int fvp_log_reserve(struct fvp_pool *pool, struct fvp_append *append, enum fvp_log_class class,
-		    struct fvp_log_waiter *waiter)
+/* The open record's next place for the append. log->lock held. */
+static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data_sectors,
+		      u32 offset, u32 end)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_log_record *record = log->open;
+	void *ram = record->seg->ram;
+	struct fvp_disk_block *disk = ram + (size_t)record->start * FVP_SECTOR_BYTES;
+
+	append->record = record;
+	append->offset_sectors = offset;
+	append->addr = fvp_segment_addr(pool, record->seg) + offset;
+	append->data = ram + (size_t)offset * FVP_SECTOR_BYTES;
+	append->disk = &disk->entries[record->entry_count++];
+	/* Void until committed. */
+	memset(append->disk, 0, sizeof(*append->disk));
+	/* What lies between pieces of data was another segment's. */
+	if (unlikely(offset != log->pos))
+		memset(ram + (size_t)log->pos * FVP_SECTOR_BYTES, 0,
+		       (size_t)(offset - log->pos) * FVP_SECTOR_BYTES);
+	if (unlikely(end != offset + data_sectors))
+		memset(append->data + (size_t)data_sectors * FVP_SECTOR_BYTES, 0,
+		       (size_t)(end - offset - data_sectors) * FVP_SECTOR_BYTES);
+	record->writers++;
+	log->pos = end;
+	record->len_sectors = end - record->start;
+	log->entry_count++;
+	log->head = fvp_place(record->seg->gen, end);
+}
+
+int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
+			   enum fvp_log_class class, struct fvp_log_waiter *waiter,
+			   struct fvp_log_record **closed)
 {
 	u32 data_sectors = append->kind == FVP_ENTRY_DATA ? append->len_sectors : 0;
-	u32 padded = round_up(data_sectors, pool->block_sectors);
-	struct fvp_log_record *closed = NULL, *record;
+	bool dirty = append->flags & FVP_ENTRY_DIRTY;
+	u32 padded = round_up(data_sectors, pool->device_block_sectors), offset;
 	struct fvp_log *log = &pool->log;
-	struct fvp_entry entry;
 	unsigned long flags;
-	void *ram;
 	int err;
 
+	/* A dirty entry without data still needs a place of its own. */
+	if (dirty && !data_sectors)
+		padded = pool->device_block_sectors;
+	*closed = NULL;
 	spin_lock_irqsave(&log->lock, flags);
 	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
 		      ? -EIO
-		      : log_make_room(pool, padded, class, &closed);
-	if (err) {
+		      : log_make_room(pool, padded, class, closed);
+	if (unlikely(err)) {
 		if (err == -EAGAIN && waiter && list_empty(&waiter->node))
 			list_add_tail(&waiter->node, &log->waiters);
-		goto out;
+	} else {
+		offset = padded ? data_align(pool, log->pos, padded) : log->pos;
+		log_place(pool, append, data_sectors, offset, offset + padded);
+		if (dirty)
+			log->cur->dirty++;
 	}
-	record = log->open;
-	ram = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
-	append->record = record;
-	append->offset_sectors = log->pos;
-	append->addr = fvp_segment_addr(pool, record->seg) + log->pos;
-	append->data = record->seg->ram + (size_t)log->pos * FVP_SECTOR_BYTES;
-	append->disk = &((struct fvp_disk_block *)ram)->entries[record->entry_count];
-	/* Void until committed. */
-	entry = (struct fvp_entry){ .kind = FVP_ENTRY_VOID };
-	fvp_entry_encode(&entry, append->disk);
-	record->entry_count++;
-	record->len_sectors += padded;
-	record->writers++;
-	log->pos += padded;
-	log->entry_count++;
-out:
 	spin_unlock_irqrestore(&log->lock, flags);
+	return err;
+}
+
+void fvp_log_submit_closed(struct fvp_log_record *closed)
+{
 	if (closed)
 		fvp_log_submit(closed);
-	if (!err && padded > data_sectors)
-		memset(append->data + (size_t)data_sectors * FVP_SECTOR_BYTES, 0,
-		       (size_t)(padded - data_sectors) * FVP_SECTOR_BYTES);
+}
+
+int fvp_log_reserve(struct fvp_pool *pool, struct fvp_append *append, enum fvp_log_class class,
+		    struct fvp_log_waiter *waiter)
+{
+	struct fvp_log_record *closed;
+	int err = fvp_log_reserve_locked(pool, append, class, waiter, &closed);
+
+	fvp_log_submit_closed(closed);
 	return err;
+}
+
+u64 fvp_log_written(struct fvp_pool *pool)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_log_record *oldest;
+	unsigned long flags;
+	u64 place;
+
+	spin_lock_irqsave(&log->lock, flags);
+	oldest = list_first_entry_or_null(&log->order, struct fvp_log_record, node);
+	place = oldest ? fvp_place(oldest->seg->gen, oldest->start) : log->head;
+	spin_unlock_irqrestore(&log->lock, flags);
+	return place;
+}
+
+u64 fvp_log_head(struct fvp_pool *pool)
+{
+	return READ_ONCE(pool->log.head);
 }
 
 void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, bool keep)
@@ -289,8 +366,9 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 	spin_lock_irqsave(&log->lock, flags);
 	if (keep && append->done) {
 		list_add_tail(&append->node, &record->appends);
-		record->durable = true;
+		record->sync = true;
 	}
+	record->durable |= keep && append->fua;
 	if (!--record->writers) {
 		if (record->closed) {
 			log->inflight++;

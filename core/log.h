@@ -27,17 +27,18 @@
 #define FVP_LOG_BUFFERS_SECTORS 32768 /* 16 MiB in all, where the minimum allows */
 
 struct fvp_log_record {
-	struct list_head node; /* in log->idle */
+	struct list_head node; /* in log->idle, or log->order */
 	struct fvp_pool *pool;
 	struct fvp_segment *seg;
 	struct list_head appends; /* that have a done(); log->lock */
 	u64 seq;
-	u32 start; /* sector in the segment */
-	u32 len_sectors;
+	u32 start; /* sector in the segment, of the log block that holds the header */
+	u32 len_sectors; /* from there on */
 	u32 entry_count;
 	u32 writers; /* still copying */
 	bool closed; /* takes no more */
 	bool durable; /* FUA */
+	bool sync; /* somebody waits for it */
 	struct fvp_io io;
 };
 
@@ -59,6 +60,8 @@ struct fvp_log {
 	u64 seq; /* of the next record */
 	u64 next_gen;
 	struct list_head idle; /* free records */
+	struct list_head order; /* the others, in log order: open, being copied into, in flight */
+	u64 head; /* place behind the last reservation */
 	struct list_head waiters;
 	struct fvp_segment *full[FVP_LOG_BUFFERS_MAX]; /* segments that wait for their seal */
 	void *buffer[FVP_LOG_BUFFERS_MAX]; /* free ones; NULL: in use or not there */
@@ -69,7 +72,8 @@ struct fvp_log {
 /* Who may use the last room. */
 enum fvp_log_class {
 	FVP_LOG_FILL, /* only while a free segment stays behind */
-	FVP_LOG_WRITE, /* all there is */
+	FVP_LOG_COMMIT, /* dirty data: likewise, and within the dirty limit */
+	FVP_LOG_WRITE, /* all there is: what lets others make progress */
 };
 
 struct fvp_append {
@@ -80,9 +84,10 @@ struct fvp_append {
 	u16 kind; /* enum fvp_entry_kind */
 	u16 flags; /* FVP_ENTRY_*; may be set until the commit */
 	u32 arg;
+	bool fua; /* durable when done, whatever cache the device has */
 	/*
-	 * If set: the record is written durably and done() runs when it is, or
-	 * failed (error != 0).  May run in interrupt context.
+	 * If set: runs when the record is written, or failed (error != 0).  May run in
+	 * interrupt context.
 	 */
 	void (*done)(struct fvp_append *append, int error);
 
@@ -105,6 +110,23 @@ void fvp_log_destroy(struct fvp_pool *pool);
  */
 int fvp_log_reserve(struct fvp_pool *pool, struct fvp_append *append, enum fvp_log_class class,
 		    struct fvp_log_waiter *waiter);
+
+/*
+ * The same under a spinlock: a record that is full is not submitted but returned in
+ * *closed, for fvp_log_submit_closed() without the lock.
+ */
+int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
+			   enum fvp_log_class class, struct fvp_log_waiter *waiter,
+			   struct fvp_log_record **closed);
+void fvp_log_submit_closed(struct fvp_log_record *closed);
+
+/*
+ * Everything that lies before this place has been written (or failed).  Any context.
+ */
+u64 fvp_log_written(struct fvp_pool *pool);
+
+/* Place behind the last reservation.  Any context. */
+u64 fvp_log_head(struct fvp_pool *pool);
 
 /*
  * The data is in place (crc: of it), or keep is false: then the entry is void, and

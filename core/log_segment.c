@@ -148,6 +148,7 @@ int fvp_log_init(struct fvp_pool *pool)
 
 	spin_lock_init(&log->lock);
 	INIT_LIST_HEAD(&log->idle);
+	INIT_LIST_HEAD(&log->order);
 	INIT_LIST_HEAD(&log->waiters);
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
 	for (i = 0; i < FVP_LOG_RECORDS; i++)

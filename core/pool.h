@@ -186,10 +186,57 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how);
 void fvp_volume_suspend(struct fvp_volume *vol);
 void fvp_volume_resume(struct fvp_volume *vol);
 
-/* Takes effect for requests that come after.  Sleeps.  -EINVAL for a mode not known here. */
+/*
+ * Takes effect for requests that come after; leaving write-back begins a drain and
+ * takes effect at its end.  Sleeps.  -EINVAL for a mode not known here.
+ */
 int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode);
 
-/* What is in force now: pass-through on a failed pool, else the requested mode. */
+/* Order of destaging, from the next batch on.  Any time. */
+void fvp_volume_set_order(struct fvp_volume *vol, enum fvp_order order);
+
+/*
+ * Before a suspend, while requests still come: leaves write-back and destages
+ * everything.  Write-back begins again with fvp_volume_resume(), or here with
+ * fvp_volume_drain_undo() if the suspend does not come.  0; or -EIO: the
+ * origin keeps failing writes, dirty data stays (and stays valid).  Sleeps.
+ */
+int fvp_volume_drain(struct fvp_volume *vol);
+void fvp_volume_drain_undo(struct fvp_volume *vol);
+
+/*
+ * Destages as fast as it goes what is dirty now.  Returns the value that
+ * fvp_dirty_status.out reaches when that is done.  Any context that may sleep.
+ */
+u64 fvp_volume_flush(struct fvp_volume *vol);
+
+struct fvp_dirty_status {
+	u64 sectors; /* dirty now */
+	u64 in, out; /* sectors ever logged dirty (found at activation too), and retired */
+	u64 age_ms; /* of the oldest; since activation at most */
+	u64 rate; /* sectors retired a second, lately */
+	u64 lost_sectors;
+	bool draining; /* leaving write-back, or a failed pool's data being saved */
+	bool origin_failing; /* the last batch failed and is tried again */
+};
+void fvp_volume_dirty(struct fvp_volume *vol, struct fvp_dirty_status *out);
+
+/* Lost ranges, up to max, in order of lba; returns how many there are.  Sleeps. */
+struct fvp_lost_range {
+	u64 lba;
+	u64 len_sectors;
+};
+u32 fvp_volume_lost(struct fvp_volume *vol, struct fvp_lost_range *out, u32 max);
+/* Accepts the loss: the ranges are the origin's again. */
+void fvp_volume_forget_lost(struct fvp_volume *vol);
+
+/* Volumes whose dirty data waits for their origin to be attached; sectors of it. */
+u32 fvp_pool_waiting(struct fvp_pool *pool, u64 *sectors);
+
+/*
+ * What is in force now: pass-through on a failed pool, write-back as long as there is
+ * dirty data, else the requested mode.
+ */
 enum fvp_mode fvp_volume_effective_mode(const struct fvp_volume *vol);
 
 /* Sums the per-CPU counters. */

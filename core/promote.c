@@ -86,7 +86,7 @@ static void piece_append(struct promotion *p, struct fvp_fill *fill, const struc
 static void entry_promote(struct promotion *p, struct fvp_volume *vol,
 			  const struct fvp_entry *entry)
 {
-	u32 padded = round_up(entry->len_sectors, p->pool->block_sectors), i;
+	u32 padded = round_up(entry->len_sectors, p->pool->device_block_sectors), i;
 	struct fvp_fill fill = {
 		.vol = vol,
 		.range.start = entry->lba,

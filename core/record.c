@@ -16,14 +16,21 @@ static u32 block_crc(const void *mem, u32 bytes)
 	return crc32c(crc, mem + at + 4, bytes - at - 4);
 }
 
+/* What the checksum of a header covers. */
+static u32 block_crc_bytes(u8 kind, u32 entry_count)
+{
+	return kind == FVP_BLOCK_RECORD ? fvp_header_bytes(entry_count) : FVP_BLOCK_HEADER_BYTES;
+}
+
 void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem)
 {
 	struct fvp_disk_block *disk = mem;
 
 	disk->magic = cpu_to_le32(FVP_BLOCK_MAGIC);
-	disk->kind = cpu_to_le16(block->kind);
+	disk->kind = block->kind;
+	disk->header_sectors = block->header_sectors;
 	disk->version = cpu_to_le16(FVP_FORMAT_VERSION);
-	disk->entries_crc = cpu_to_le32(block->entries_crc);
+	disk->arg = cpu_to_le32(block->arg);
 	disk->pool_key = cpu_to_le64(media->key);
 	disk->segment_gen = cpu_to_le64(block->segment_gen);
 	disk->seq = cpu_to_le64(block->seq);
@@ -32,7 +39,7 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
 	disk->len_sectors = cpu_to_le32(block->len_sectors);
 	disk->entry_count = cpu_to_le32(block->entry_count);
-	disk->crc = cpu_to_le32(block_crc(mem, fvp_block_bytes(media)));
+	disk->crc = cpu_to_le32(block_crc(mem, block_crc_bytes(block->kind, block->entry_count)));
 }
 
 /* Length and entry count against the kind and the segment. */
@@ -44,10 +51,13 @@ static bool block_fits(const struct fvp_media *media, const struct fvp_block *bl
 	case FVP_BLOCK_SEGMENT:
 		return !block->offset_sectors && block->len_sectors == seg && !block->entry_count;
 	case FVP_BLOCK_RECORD:
-		return block->len_sectors >= b && !(block->len_sectors % b) &&
-		       block->offset_sectors >= b &&
+		return block->header_sectors >= 1 && block->header_sectors <= b &&
+		       block->offset_sectors >= b && block->offset_sectors < seg &&
+		       !((block->offset_sectors + block->header_sectors) % b) &&
+		       block->len_sectors >= block->header_sectors &&
 		       block->len_sectors <= seg - block->offset_sectors &&
-		       block->entry_count >= 1 && block->entry_count <= FVP_RECORD_ENTRIES(b);
+		       block->entry_count >= 1 &&
+		       block->entry_count <= FVP_RECORD_ENTRIES((u32)block->header_sectors);
 	case FVP_BLOCK_SUMMARY:
 		return block->offset_sectors == seg - b &&
 		       block->entry_count <= seg * (FVP_SECTOR_BYTES / FVP_ENTRY_BYTES) &&
@@ -64,13 +74,11 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 	const struct fvp_disk_block *disk = mem;
 
 	if (le32_to_cpu(disk->magic) != FVP_BLOCK_MAGIC ||
-	    le64_to_cpu(disk->pool_key) != media->key || le16_to_cpu(disk->kind) != kind ||
+	    le64_to_cpu(disk->pool_key) != media->key || disk->kind != kind ||
 	    le32_to_cpu(disk->offset_sectors) != offset_sectors)
 		return -ENODATA;
-	if (le32_to_cpu(disk->crc) != block_crc(mem, fvp_block_bytes(media)) ||
-	    le16_to_cpu(disk->version) != FVP_FORMAT_VERSION)
-		return -EUCLEAN;
 	block->kind = kind;
+	block->header_sectors = disk->header_sectors;
 	block->segment_gen = le64_to_cpu(disk->segment_gen);
 	block->seq = le64_to_cpu(disk->seq);
 	block->tail_gen = le64_to_cpu(disk->tail_gen);
@@ -78,8 +86,12 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 	block->offset_sectors = offset_sectors;
 	block->len_sectors = le32_to_cpu(disk->len_sectors);
 	block->entry_count = le32_to_cpu(disk->entry_count);
-	block->entries_crc = le32_to_cpu(disk->entries_crc);
-	return block_fits(media, block) ? 0 : -EUCLEAN;
+	block->arg = le32_to_cpu(disk->arg);
+	/* First: what the checksum covers must lie in the segment. */
+	if (!block_fits(media, block) || le16_to_cpu(disk->version) != FVP_FORMAT_VERSION ||
+	    le32_to_cpu(disk->crc) != block_crc(mem, block_crc_bytes(kind, block->entry_count)))
+		return -EUCLEAN;
+	return 0;
 }
 
 void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
@@ -111,8 +123,11 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	case FVP_ENTRY_VOID:
 		return 0;
 	case FVP_ENTRY_TOMBSTONE:
+	case FVP_ENTRY_ZERO:
+	case FVP_ENTRY_DISCARD:
 		return entry->len_sectors ? 0 : -EUCLEAN;
 	case FVP_ENTRY_SETTLED:
+	case FVP_ENTRY_WATERMARK:
 		return entry->len_sectors <= FVP_SEGMENT_SECTORS_MAX ? 0 : -EUCLEAN;
 	case FVP_ENTRY_DATA:
 		if (!entry->len_sectors || entry->offset_sectors < from ||
@@ -127,19 +142,21 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 }
 
 /*
- * Calls for each entry of the segment in ram that is not void: counts, and
- * stores it at out if there is an out.
+ * Counts the entries of the segment in ram that are not void, and stores them at
+ * out if there is an out.  In RAM a record's header begins its log block; on flash it
+ * ends there (log.c).
  */
 static u32 ram_entries(const struct fvp_media *media, void *ram, u64 gen,
 		       struct fvp_disk_entry *out)
 {
-	u32 at = media->block_sectors, count = 0, i;
+	u32 b = media->block_sectors, at = b, count = 0, i, offset;
 	struct fvp_block block;
 
-	while (at + media->block_sectors <= media->segment_sectors) {
+	while (at + b <= media->segment_sectors) {
 		struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
 
-		if (fvp_block_decode(media, disk, FVP_BLOCK_RECORD, at, &block) ||
+		offset = at + b - min_t(u32, disk->header_sectors, b);
+		if (fvp_block_decode(media, disk, FVP_BLOCK_RECORD, offset, &block) ||
 		    block.segment_gen != gen)
 			break;
 		for (i = 0; i < block.entry_count; i++) {
@@ -149,7 +166,7 @@ static u32 ram_entries(const struct fvp_media *media, void *ram, u64 gen,
 				memcpy(&out[count], &disk->entries[i], sizeof(*out));
 			count++;
 		}
-		at += block.len_sectors;
+		at = round_up(offset + block.len_sectors, b);
 	}
 	return count;
 }
@@ -171,7 +188,7 @@ u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tai
 
 	memset(start, 0, (size_t)len * FVP_SECTOR_BYTES);
 	ram_entries(media, ram, gen, start);
-	block.entries_crc = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
+	block.arg = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &block, footer);
 	return seg - len;
 }

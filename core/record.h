@@ -17,7 +17,8 @@ struct fvp_media {
 };
 
 struct fvp_block {
-	u16 kind;
+	u8 kind;
+	u8 header_sectors; /* record; else 0 */
 	u64 segment_gen;
 	u64 seq;
 	u64 tail_gen;
@@ -25,7 +26,7 @@ struct fvp_block {
 	u32 offset_sectors;
 	u32 len_sectors;
 	u32 entry_count;
-	u32 entries_crc;
+	u32 arg; /* see fvp_disk_block */
 };
 
 struct fvp_entry {
@@ -58,16 +59,22 @@ static inline u32 fvp_summary_sectors(const struct fvp_media *media, u32 entries
 	       media->block_sectors;
 }
 
+/* Bytes of a header with its entries: what of its sectors counts. */
+static inline u32 fvp_header_bytes(u32 entries)
+{
+	return FVP_BLOCK_HEADER_BYTES + entries * FVP_ENTRY_BYTES;
+}
+
 /*
- * Writes the header into mem, one log block, and the checksum over the whole
- * block: entries of a record must be there already.
+ * Writes the header into mem, and the checksum: entries of a record must be there
+ * already.
  */
 void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem);
 
 /*
- * Verifies the log block at mem, which was read at offset_sectors of a segment,
- * and decodes its header.  0; -ENODATA: no block of this pool and place; -EUCLEAN:
- * one, but damaged.
+ * Verifies the header at mem, which was read at offset_sectors of a segment, and
+ * decodes it.  mem reaches to the end of the segment, or holds one log block if no record
+ * is looked for.  0; -ENODATA: no block of this pool and place; -EUCLEAN: one, but damaged.
  */
 int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
 		     u32 offset_sectors, struct fvp_block *block);

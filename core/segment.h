@@ -42,6 +42,7 @@ struct fvp_segment {
 	u64 gen;
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
+	u32 dirty; /* entries that the origin does not have; log->lock */
 	u8 state; /* enum fvp_segment_state; segs->lock */
 };
 
@@ -52,6 +53,26 @@ struct fvp_segments {
 	u32 free_count;
 	u32 reserve; /* reclaim keeps this many free */
 };
+
+/*
+ * A place in the log as one number: everything before it was appended before.
+ * (Generations stay below 2^47, segments below 2^16 sectors.)
+ */
+#define FVP_PLACE_POS_BITS 16
+static inline u64 fvp_place(u64 gen, u32 pos_sectors)
+{
+	return gen << FVP_PLACE_POS_BITS | pos_sectors;
+}
+
+static inline u64 fvp_place_gen(u64 place)
+{
+	return place >> FVP_PLACE_POS_BITS;
+}
+
+static inline u32 fvp_place_pos(u64 place)
+{
+	return (u32)(place & ((1u << FVP_PLACE_POS_BITS) - 1));
+}
 
 static inline unsigned long fvp_segment_hit_bit(u32 offset_sectors, u32 segment_shift)
 {

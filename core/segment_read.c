@@ -4,8 +4,8 @@
  *
  * A sealed segment's summary was written after everything in it was durable, so
  * its entries need no look at the data.  A segment without a valid summary was in
- * use when the power went: it is read whole, every block position that no valid
- * record covers is tried, and data counts only if its checksum is right.
+ * use when the power went: it is read whole, every sector that no valid record
+ * covers is tried for a header, and data counts only if its checksum is right.
  */
 #include "pool.h"
 #include "io.h"
@@ -41,7 +41,7 @@ static int summary_read(struct fvp_pool *pool, struct fvp_segment *seg,
 		goto out;
 	out->bytes_read += (u64)len * FVP_SECTOR_BYTES;
 	err = -EUCLEAN;
-	if (crc32c(~0u, disk, block->entry_count * FVP_ENTRY_BYTES) != block->entries_crc)
+	if (crc32c(~0u, disk, block->entry_count * FVP_ENTRY_BYTES) != block->arg)
 		goto out;
 	for (i = 0; i < block->entry_count; i++) {
 		if (fvp_entry_decode(&disk[i], pool->block_sectors,
@@ -70,7 +70,7 @@ static void record_take(struct fvp_pool *pool, const void *mem, u32 at,
 	u32 i;
 
 	for (i = 0; i < block->entry_count; i++) {
-		if (fvp_entry_decode(&disk->entries[i], at + pool->block_sectors,
+		if (fvp_entry_decode(&disk->entries[i], at + block->header_sectors,
 				     at + block->len_sectors, &entry)) {
 			atomic64_inc(&pool->stats.bad_blocks);
 			return;
@@ -103,7 +103,7 @@ static u32 scan_pass(struct fvp_pool *pool, struct fvp_segment *seg, const void 
 		if (fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
 				     at, &block) ||
 		    block.segment_gen != seg->gen) {
-			at += b;
+			at++;
 			continue;
 		}
 		count += block.entry_count;

@@ -16,19 +16,10 @@
 
 #include "env.h"
 #include "record.h"
+#include "segment.h"
 
 struct fvp_pool;
 struct fvp_volume;
-
-/*
- * A place in the log as one number: everything before it was appended before.
- * (Generations stay below 2^47, segments below 2^16 sectors.)
- */
-#define FVP_PLACE_POS_BITS 16
-static inline u64 fvp_place(u64 gen, u32 pos_sectors)
-{
-	return gen << FVP_PLACE_POS_BITS | pos_sectors;
-}
 
 void fvp_settle_init(struct fvp_volume *vol);
 

@@ -46,6 +46,7 @@ static int write_tombstone(struct fvp_write *w)
 		.len_sectors =
 			(u32)min_t(u64, w->len_sectors - w->superseded, TOMBSTONE_SECTORS_MAX),
 		.kind = FVP_ENTRY_TOMBSTONE,
+		.fua = true,
 		.done = tombstone_done,
 	};
 	w->error = -EAGAIN;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A segment from hostile media: every block position is tried as a header, a
+ * A segment from hostile media: every sector is tried as a header, a
  * record and a summary, and every entry of what is accepted is decoded, as the
  * loader does.  Nothing may reach out of the segment.
  *
@@ -24,14 +24,19 @@ static void check(bool ok, const char *what)
 static void make_right(const struct fvp_media *media, u8 *at, u32 offset)
 {
 	struct fvp_disk_block *disk = (void *)at;
+	u32 bytes = FVP_BLOCK_HEADER_BYTES;
 
 	if (le32_to_cpu(disk->magic) != FVP_BLOCK_MAGIC)
 		return;
 	disk->version = cpu_to_le16(FVP_FORMAT_VERSION);
 	disk->pool_key = cpu_to_le64(media->key);
 	disk->offset_sectors = cpu_to_le32(offset);
+	if (disk->kind == FVP_BLOCK_RECORD)
+		bytes = fvp_header_bytes(min(le32_to_cpu(disk->entry_count), 126u));
+	if (bytes > (SEG_SECTORS - offset) * FVP_SECTOR_BYTES)
+		return;
 	disk->crc = 0;
-	disk->crc = cpu_to_le32(crc32c(~0u, at, fvp_block_bytes(media)));
+	disk->crc = cpu_to_le32(crc32c(~0u, at, bytes));
 }
 
 static u64 entries_read(const struct fvp_disk_entry *disk, u32 count, u32 from, u32 end,
@@ -65,8 +70,11 @@ static void try_block(const struct fvp_media *media, const u8 *seg, u32 at)
 		check(!at, "a segment header inside a segment");
 	if (!fvp_block_decode(media, mem, FVP_BLOCK_RECORD, at, &block)) {
 		check(at + block.len_sectors <= SEG_SECTORS, "a record over the segment's end");
-		check(block.entry_count <= FVP_RECORD_ENTRIES(b), "entries over the block's end");
-		entries_read(disk->entries, block.entry_count, at + b, at + block.len_sectors, seg);
+		check(fvp_header_bytes(block.entry_count) <=
+			      (u32)block.header_sectors * FVP_SECTOR_BYTES,
+		      "entries over the header's end");
+		entries_read(disk->entries, block.entry_count, at + block.header_sectors,
+			     at + block.len_sectors, seg);
 	}
 	if (!fvp_block_decode(media, mem, FVP_BLOCK_SUMMARY, at, &block)) {
 		u32 start = SEG_SECTORS - block.len_sectors;
@@ -95,9 +103,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 	/* A short input that ends in a summary footer: that belongs at the end. */
 	if ((data[0] & 4) && bytes - 1 >= 4096 && bytes - 1 < seg_bytes - 4096)
 		memcpy(seg + seg_bytes - 4096, data + bytes - 4096, 4096);
-	for (u32 at = 0; at < SEG_SECTORS; at += media.block_sectors) {
+	for (u32 at = 0; at < SEG_SECTORS; at++) {
 		if (data[0] & 2)
 			make_right(&media, seg + (size_t)at * FVP_SECTOR_BYTES, at);
+		/* Segment headers and summaries are looked for where they belong. */
+		if (at % media.block_sectors && at > SEG_SECTORS - media.block_sectors)
+			continue;
 		try_block(&media, seg, at);
 	}
 	free(seg);

@@ -83,6 +83,7 @@ static void seed_segment(const char *name, u32 block_sectors, u32 records, bool 
 		fvp_entry_encode(&data, &disk->entries[0]);
 		fvp_entry_encode(&tombstone, &disk->entries[1]);
 		block = (struct fvp_block){ .kind = FVP_BLOCK_RECORD,
+					    .header_sectors = (u8)block_sectors,
 					    .segment_gen = 5,
 					    .seq = i + 1,
 					    .offset_sectors = at,

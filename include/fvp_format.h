@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * On-flash format, version 1.  Contracts only: no code that needs a host.
+ * On-flash format, version 2.  Contracts only: no code that needs a host.
  *
  * A flash device holds
  *
@@ -13,10 +13,12 @@
  *
  *	[segment header block][record][record]...[unused][summary entries][summary footer]
  *
- * and a record is one header block with its entries, followed by the data of
- * those entries.  A "block" is the log block of the pool: block_sectors in the
- * superblock, at least the largest logical block of its flash devices.  Segment header,
- * record header and summary footer share one layout (struct fvp_disk_block).
+ * and a record is a header with its entries, followed by the data of those
+ * entries.  A "block" is the log block of the pool: block_sectors in the
+ * superblock, at least the largest logical block of its flash devices.  Data of a
+ * record begins on one; the header ends there and is only as long as it must be.
+ * Segment header, record header and summary footer share one layout (struct
+ * fvp_disk_block).
  *
  * Everything is little-endian.  Nothing read from media may be used before its
  * checksum, its pool key, its generation and its own position have been
@@ -31,7 +33,7 @@
 #define FVP_SECTOR_SHIFT 9
 #define FVP_SECTOR_BYTES 512
 
-#define FVP_FORMAT_VERSION 1
+#define FVP_FORMAT_VERSION 2
 
 #define FVP_SUPER_MAGIC "fvpflash" /* 8 bytes, no terminator */
 #define FVP_SUPER_BYTES 4096
@@ -119,13 +121,18 @@ enum fvp_entry_kind {
 	FVP_ENTRY_VOID = 0, /* space that holds nothing (a fill that lost its race) */
 	FVP_ENTRY_DATA = 1, /* len_sectors of data at offset_sectors */
 	FVP_ENTRY_TOMBSTONE = 2, /* older content of the range is superseded */
-	FVP_ENTRY_ZERO = 3, /* the range reads as zeroes (write-back) */
-	FVP_ENTRY_WATERMARK = 4, /* destaged up to (write-back) */
+	FVP_ENTRY_ZERO = 3, /* the range reads as zeroes; dirty, like data */
+	/*
+	 * The origin has all of the volume's dirty entries before sector len_sectors of
+	 * segment generation lba.
+	 */
+	FVP_ENTRY_WATERMARK = 4,
 	/*
 	 * Unsettled data of the volume, from segment generation lba - arg up to sector
 	 * len_sectors of generation lba, is settled.
 	 */
 	FVP_ENTRY_SETTLED = 5,
+	FVP_ENTRY_DISCARD = 6, /* like zero, but the origin may make of it what it likes */
 };
 
 /*
@@ -133,6 +140,11 @@ enum fvp_entry_kind {
  * was written: absent, unless a settled entry says otherwise.
  */
 #define FVP_ENTRY_UNSETTLED 1u
+/*
+ * Acknowledged (or about to be) and not on the origin, unless a watermark says so.
+ * arg: flush epoch of the guest, low 32 bits.
+ */
+#define FVP_ENTRY_DIRTY 2u
 
 /*
  * 32 bytes.  offset_sectors counts from the start of the segment, so that a
@@ -149,13 +161,19 @@ struct fvp_disk_entry {
 	__le32 arg; /* by kind */
 };
 
-/* 64 bytes, then in a record the entries, up to one log block. */
+/* 64 bytes, then in a record the entries. */
 struct fvp_disk_block {
 	__le32 magic;
-	__le16 kind; /* enum fvp_block_kind */
+	__u8 kind; /* enum fvp_block_kind */
+	__u8 header_sectors; /* record: of header and entries, data follows; else 0 */
 	__le16 version;
-	__le32 crc; /* crc32c of the whole log block with this field zero */
-	__le32 entries_crc; /* summary: crc32c of the entries; else 0 */
+	/* crc32c of these 64 bytes with this field zero and, in a record, of its entries. */
+	__le32 crc;
+	/*
+	 * summary: crc32c of the entries; segment header: how many generations before
+	 * its own the oldest dirty entry may lie; record: 0.
+	 */
+	__le32 arg;
 	__le64 pool_key;
 	__le64 segment_gen;
 	__le64 seq; /* of the record; orders all records of a pool */
@@ -181,7 +199,7 @@ _Static_assert(sizeof(struct fvp_disk_block) == FVP_BLOCK_HEADER_BYTES, "block h
 _Static_assert(FVP_SUPER_BYTES + FVP_VOLUMES_MAX * 128 <= FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES,
 	       "volume table fits its area");
 
-/* Entries that one record header block of block_sectors holds: 14 or 126. */
+/* Entries that a record header of that many sectors holds: 14 in one, 126 in eight. */
 #define FVP_RECORD_ENTRIES(block_sectors)                                                          \
 	(((block_sectors)*FVP_SECTOR_BYTES - FVP_BLOCK_HEADER_BYTES) / FVP_ENTRY_BYTES)
 

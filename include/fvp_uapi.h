@@ -10,16 +10,23 @@
  *	One per pool.  Its own device stores nothing: reads give zeroes, writes
  *	fail.  Its length is the sum of the flash devices' sectors.
  *   0 <sectors> fvp <pool device> <origin device> <volume uuid> <mode> [<n> <option>{n}]
- *	Options: name=<text of letters, digits and ._+:@->.  <sectors> is exactly
- *	the origin's size.
+ *	Options: name=<text of letters, digits and ._+:@->, order=strict|relaxed (of
+ *	destaging; strict if not given).  <sectors> is exactly the origin's size.
  *
  * Messages:
  *   pool:   wait-loaded	returns when the index is complete
  *   volume: mode <mode>	requested mode from now on (the table line follows)
+ *	     order <order>	of destaging, likewise
+ *	     flush		destages as fast as it goes what is dirty now; returns at
+ *				once "until=<n> dirty=<sectors>": done when the status says
+ *				dirty_out >= n
+ *	     lost		returns "sectors=<n>" and the first ranges of data that is
+ *				lost as <lba>+<sectors> words
+ *	     forget-lost	the lost ranges are the origin's again: accepts the loss
  *	     keep		the next removal keeps the content: whoever sends it
  *				promises that nobody writes the origin in between
  *	     forget		takes keep back
- *	     drop		drop all cached content now
+ *	     drop		drop all cached content now (not what is dirty: destages that first)
  *
  * Status lines: the version, then key=value words in any order; unknown keys are
  * to be skipped.
@@ -28,7 +35,14 @@
  *	     live_sectors= load_bytes= load_bytes_before_io= volumes= attached=
  *	     flash_written_sectors= inserted_sectors= records= record_entries=
  *	     segments_sealed= segments_reclaimed= loaded_entries= bad_blocks= bad_data=
+ *	     dirty_sectors= (all volumes) dirty_span_sectors= (of the log, from the oldest
+ *	     dirty entry on) dirty_limit_sectors= (of that) waiting=<n> (volumes with dirty
+ *	     data whose origin is not attached) waiting_sectors= (dirty in those)
  *   volume: requested=<mode> effective=<mode> state=loading|loaded id= keep=0|1
+ *	     order=strict|relaxed draining=0|1 (leaving write-back) origin=ok|failing (when
+ *	     destaging) dirty_sectors= dirty_in= dirty_out= (sectors ever logged dirty and of
+ *	     those no longer; the difference is dirty_sectors) dirty_age_ms= (of the oldest)
+ *	     destage_rate= (sectors a second, lately) lost_sectors=
  *	     index_bytes= index_extents= live_sectors= read_ios= read_sectors= (hits and
  *	     misses) and every counter of FVP_VOLUME_COUNTERS
  */
@@ -40,8 +54,18 @@ enum fvp_mode {
 	FVP_MODE_PASS_THROUGH = 1, /* all I/O to the origin; content kept true, not used */
 	FVP_MODE_READ_ONLY_CACHE = 2, /* reads fill the cache, writes go around it */
 	FVP_MODE_WRITE_THROUGH = 3, /* reads and writes fill; ack when the origin has acked */
-	FVP_MODE_WRITE_BACK = 4, /* not in this version: refused */
+	FVP_MODE_WRITE_BACK = 4, /* ack when flash has it; the origin gets it later, in order */
 };
+
+/* In which order the origin gets what write-back has acknowledged. */
+enum fvp_order {
+	FVP_ORDER_STRICT =
+		0, /* flush epoch by flush epoch: always a state the guest could have left */
+	FVP_ORDER_RELAXED = 1, /* epochs merge: less to write, no such promise while dirty */
+};
+
+#define FVP_ORDER_NAME_STRICT "strict"
+#define FVP_ORDER_NAME_RELAXED "relaxed"
 
 #define FVP_MODE_NAME_PASS_THROUGH "pass-through"
 #define FVP_MODE_NAME_READ_ONLY_CACHE "read-only-cache"
@@ -69,6 +93,13 @@ enum fvp_mode {
 	X(write_fill_sectors, "sectors filled from writes")                                        \
 	X(fill_lost, "fills given up: overtaken by a write")                                       \
 	X(fill_refused, "fills not started: memory, backlog or log full")                          \
+	X(write_back_ios, "of the write requests, those acknowledged from the log")                \
+	X(paced_ios, "of those, acknowledgements delayed by flow control")                         \
+	X(held_ios, "writes that waited: log full, or the end of a drain")                         \
+	X(destaged_sectors, "sectors written to the origin by destaging")                          \
+	X(merged_sectors, "dirty sectors that a later write made needless to destage")             \
+	X(destage_ios, "requests to the origin by destaging")                                      \
+	X(destage_batches, "batches, each ended by a watermark")                                   \
 	X(tombstones, "tombstones written")                                                        \
 	X(write_waits, "writes that waited for an overlapping one")                                \
 	X(flash_read_errors, "hits that failed on flash and were served by the origin")            \

@@ -101,7 +101,7 @@ static u32 put_sealed(int fd, const struct fvp_media *media, u64 sector, u64 gen
 		};
 		fvp_entry_encode(&entry, &entries[i]);
 	}
-	footer.entries_crc = crc32c(~0u, entries, extents * FVP_ENTRY_BYTES);
+	footer.arg = crc32c(~0u, entries, extents * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &footer,
 			 (void *)entries + (size_t)(len - media->block_sectors) * 512);
 	put(fd, entries, len, sector + media->segment_sectors - len);
@@ -128,6 +128,7 @@ static u32 put_open(int fd, const struct fvp_media *media, u64 sector, u64 gen, 
 		};
 		struct fvp_block block = {
 			.kind = FVP_BLOCK_RECORD,
+			.header_sectors = (u8)media->block_sectors,
 			.segment_gen = gen,
 			.seq = i + 1,
 			.tail_gen = 1,

@@ -37,6 +37,7 @@ static u32 put_record(const struct fvp_media *media, u32 at, u32 count, u32 len,
 	block = (struct fvp_block){ .kind = FVP_BLOCK_RECORD,
 				    .segment_gen = 9,
 				    .seq = seq,
+				    .header_sectors = (u8)media->block_sectors,
 				    .tail_gen = 4,
 				    .legset_gen = 1,
 				    .offset_sectors = at,
@@ -73,7 +74,7 @@ TEST(record_every_byte, "a record header with any one byte flipped is refused")
 
 	memset(seg, 0, sizeof(seg));
 	put_record(&media, 16, 3, 8, 55);
-	for (u32 i = 0; i < FVP_SECTOR_BYTES; i++) {
+	for (u32 i = 0; i < fvp_header_bytes(3); i++) {
 		at[i] ^= 1;
 		if (!fvp_block_decode(&media, at, FVP_BLOCK_RECORD, 16, &block))
 			unit_fail(__FILE__, __LINE__, "byte %u flipped, and accepted", i);
@@ -99,7 +100,11 @@ TEST(record_impossible, "lengths and counts that do not fit the segment are refu
 {
 	struct fvp_media media = media_of(1);
 	struct fvp_block block = {
-		.kind = FVP_BLOCK_RECORD, .offset_sectors = 200, .len_sectors = 57, .entry_count = 1
+		.kind = FVP_BLOCK_RECORD,
+		.header_sectors = 1,
+		.offset_sectors = 200,
+		.len_sectors = 57,
+		.entry_count = 1,
 	};
 	struct fvp_block out;
 
@@ -112,6 +117,11 @@ TEST(record_impossible, "lengths and counts that do not fit the segment are refu
 	block.entry_count = FVP_RECORD_ENTRIES(1) + 1;
 	fvp_block_encode(&media, &block, seg);
 	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), -EUCLEAN);
+	block.entry_count = 1;
+	block.header_sectors = 0;
+	fvp_block_encode(&media, &block, seg);
+	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), -EUCLEAN);
+	block.header_sectors = 1;
 	block.entry_count = 0;
 	fvp_block_encode(&media, &block, seg);
 	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), -EUCLEAN);
@@ -177,8 +187,8 @@ TEST(summary_is_the_entries, "a summary holds the entries of all records, in ord
 		EXPECT_EQ(block.segment_gen, 9);
 		EXPECT_EQ(block.entry_count, records * 3);
 		EXPECT_EQ(SEG_SECTORS - block.len_sectors, start);
-		EXPECT_EQ(block.entries_crc, crc32c(~0u, seg + start * FVP_SECTOR_BYTES,
-						    records * 3 * FVP_ENTRY_BYTES));
+		EXPECT_EQ(block.arg, crc32c(~0u, seg + start * FVP_SECTOR_BYTES,
+					    records * 3 * FVP_ENTRY_BYTES));
 		for (u32 i = 0; i < records * 3; i++) {
 			const struct fvp_disk_entry *disk =
 				(void *)(seg + start * FVP_SECTOR_BYTES);
