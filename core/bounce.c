@@ -21,23 +21,28 @@ static void bounce_end(struct work_struct *work)
 	struct fvp_request *rq = bounce->rq;
 	struct fvp_volume *vol = bounce->vol;
 	int error = bounce->io.error;
+	u64 addr;
 
 	if (!error)
 		fvp_host_buf_to_request(bounce->buf, bounce->skip_sectors, rq);
 	fvp_pin_leave(&vol->pool->reads, bounce->pin);
-	if (error) {
-		fvp_stat_inc(vol, flash_read_errors);
-		fvp_index_kill(&vol->index, rq->lba, rq->len_sectors, bounce->addr,
-			       rq->len_sectors);
-	}
+	addr = bounce->addr;
 	fvp_host_buf_free(bounce->buf);
 	kfree(bounce);
 	if (!error) {
 		fvp_host_complete(rq, 0);
 		return;
 	}
-	fvp_request_origin(vol, rq);
-	fvp_host_forward(rq);
+	fvp_stat_inc(vol, flash_read_errors);
+	fvp_read_fallback(vol, rq, addr);
+}
+
+/* Memory was short: the origin, unless only flash has it.  Process context. */
+static void bounce_again(struct work_struct *work)
+{
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+
+	fvp_read_fallback(rq->volume, rq, FVP_ADDR_NONE);
 }
 
 static void bounce_done(struct fvp_io *io)
@@ -82,5 +87,7 @@ enum fvp_map fvp_read_bounce(struct fvp_volume *vol, struct fvp_request *rq, int
 origin:
 	fvp_pin_leave(&pool->reads, pin);
 	kfree(bounce);
-	return fvp_request_origin(vol, rq);
+	INIT_WORK(&rq->work, bounce_again);
+	queue_work(pool->io_wq, &rq->work);
+	return FVP_MAP_TAKEN;
 }

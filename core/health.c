@@ -29,36 +29,64 @@ void fvp_health_wait_voided(struct fvp_pool *pool)
 	wait_event(pool->wait, READ_ONCE(pool->voided));
 }
 
-/* Gives every volume a new id on media: what flash holds of the old ones is void. */
-static void super_void(struct fvp_super *super)
+/* The only copy of what is acknowledged: dirty, or not yet saved. */
+static bool line_dirty(struct fvp_pool *pool, u32 id)
 {
+	struct fvp_volume *vol = fvp_volume_by_id(pool, id);
+
+	return vol && (READ_ONCE(vol->rescue) || READ_ONCE(vol->dirty.entries));
+}
+
+/*
+ * Gives every volume a new id on media: what flash holds of the old ones is void.  Not
+ * those with dirty data.  True: there are such.
+ */
+static bool super_void(struct fvp_pool *pool)
+{
+	struct fvp_super *super = pool->super;
+	bool left = false;
 	u32 i;
 
 	for (i = 0; i < super->volume_count; i++) {
+		if (line_dirty(pool, super->volumes[i].id)) {
+			left = true;
+			continue;
+		}
+		if (!fvp_volume_by_id(pool, super->volumes[i].id) &&
+		    super->volumes[i].state == FVP_VOLUME_SUSPENDED)
+			continue;
 		super->volumes[i].id = super->next_volume_id++;
 		super->volumes[i].state = FVP_VOLUME_SUSPENDED;
+		super->volumes[i].flags = 0;
 	}
+	return left;
 }
 
 void fvp_health_work(struct work_struct *work)
 {
 	struct fvp_pool *pool = container_of(to_delayed_work(work), struct fvp_pool, health_work);
 	struct fvp_volume *vol;
+	bool left;
 	u32 taken = 0;
 
 	mutex_lock(&pool->super_mutex);
 	/* No hit from here on; only then may a write pass its tombstone by. */
-	list_for_each_entry (vol, &pool->volumes, node)
+	list_for_each_entry (vol, &pool->volumes, node) {
 		WRITE_ONCE(vol->serving, false);
-	super_void(pool->super);
+		fvp_volume_rescue(vol);
+	}
+	left = super_void(pool);
 	fvp_super_write(pool, &taken);
 	mutex_unlock(&pool->super_mutex);
-	if (taken)
+	if (taken && !left)
 		pr_info("content of the failed pool has been declared void on flash\n");
 	WRITE_ONCE(pool->voided, true);
 	wake_up_all(&pool->wait);
 	fvp_host_event(pool);
-	/* Flash that comes back after a reboot with old content would be believed. */
+	/*
+	 * Flash that comes back after a reboot with old content would be believed.  (What is
+	 * being saved is declared void when it has been: fvp_volume_back_ended().)
+	 */
 	if (!taken && !pool->stopping)
 		queue_delayed_work(pool->bg_wq, &pool->health_work,
 				   msecs_to_jiffies(VOID_RETRY_MS));

@@ -70,6 +70,7 @@ static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct 
 static __always_inline enum fvp_map fvp_request_map(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	rq->volume = vol;
+	rq->tries = 0;
 	if (likely(rq->op == FVP_REQ_READ))
 		return fvp_read_hit(vol, rq);
 	return fvp_request_other(vol, rq);

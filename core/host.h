@@ -28,15 +28,20 @@ enum fvp_io_op {
 	FVP_IO_READ,
 	FVP_IO_WRITE,
 	FVP_IO_FLUSH, /* no data: flush the device's volatile cache */
+	/* No data, any length; a device that cannot discard may do nothing. */
+	FVP_IO_DISCARD,
+	FVP_IO_WRITE_ZEROES,
 };
 
 #define FVP_IO_FUA 1u /* durable when done, whatever cache the device has */
 #define FVP_IO_PREFLUSH 2u /* flush the device's cache first */
 #define FVP_IO_SYNC 4u /* someone waits for it (latency, not durability) */
 
+#define FVP_IO_HOST_WORDS 20
+
 /*
  * An I/O of core's own.  The caller fills it in; exactly one of mem and buf is
- * set unless it is a flush.  The struct and the data belong to the host until
+ * set if there is data.  The struct and the data belong to the host until
  * done() runs.
  */
 struct fvp_io {
@@ -50,6 +55,8 @@ struct fvp_io {
 	int error; /* out: 0 or -errno */
 	/* May run in interrupt context. Must not sleep. */
 	void (*done)(struct fvp_io *io);
+	/* The host's, from submission to done(): so that it needs no memory of its own. */
+	unsigned long host[FVP_IO_HOST_WORDS];
 };
 
 /* Starts io; never fails here, errors arrive in done().  May sleep (not in irq). */
@@ -78,6 +85,8 @@ void fvp_host_buf_to_mem(struct fvp_buf *buf, u32 off_sectors, void *mem, u32 le
  * current length (fvp_request.len_sectors).
  */
 void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf);
+/* Copies all of it to mem; returns its checksum, as fvp_data_crc(). */
+u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem);
 void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fvp_request *rq);
 void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq);
 

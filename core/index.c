@@ -48,9 +48,17 @@ void fvp_index_destroy(struct fvp_index *index)
 	index->top = NULL;
 }
 
+/* What a dead extent says to a reader. */
+static u32 dead_found(u64 e)
+{
+	if (!addr_special(e_addr(e)) || e_addr(e) == FVP_ADDR_NONE)
+		return FVP_FOUND_NOTHING;
+	return e_addr(e) == FVP_ADDR_LOST ? FVP_FOUND_LOST : FVP_FOUND_ZERO;
+}
+
 static struct fvp_hit region_lookup(struct fvp_region *region, u32 off, u32 len)
 {
-	struct fvp_hit hit = { .hit = false, .len_sectors = len, .addr = 0 };
+	struct fvp_hit hit = { .found = FVP_FOUND_NOTHING, .len_sectors = len, .addr = 0 };
 	u32 leaf_end, nr, lo, hi, end;
 	struct fvp_leaf *leaf = fvp_leaf_for_reader(region, off, &leaf_end);
 	u64 e;
@@ -73,7 +81,7 @@ static struct fvp_hit region_lookup(struct fvp_region *region, u32 off, u32 len)
 		e = leaf->e[lo - 1];
 		end = e_end(e);
 		if (off < end && !e_dead(e)) {
-			hit.hit = true;
+			hit.found = FVP_FOUND_DATA;
 			hit.addr = e_addr(e) + (off - e_off(e));
 			/* Neighbours that go on, in the volume and on flash. */
 			while (end < off + len && lo < nr) {
@@ -86,9 +94,14 @@ static struct fvp_hit region_lookup(struct fvp_region *region, u32 off, u32 len)
 			hit.len_sectors = min(len, end - off);
 			return hit;
 		}
+		if (off < end && dead_found(e)) {
+			hit.found = dead_found(e);
+			hit.len_sectors = min(len, end - off);
+			return hit;
+		}
 	}
-	/* A miss runs to the next live extent, or as far as this leaf can tell. */
-	while (lo < nr && e_dead(leaf->e[lo]))
+	/* A miss runs to the next extent that says something, or as far as this leaf can tell. */
+	while (lo < nr && e_dead(leaf->e[lo]) && !dead_found(leaf->e[lo]))
 		lo++;
 	end = lo < nr ? e_off(leaf->e[lo]) : leaf_end;
 	if (end > off && end - off < len)
@@ -158,7 +171,7 @@ void fvp_index_walk(struct fvp_index *index, u64 lba, u64 len_sectors,
 				u32 to = min_t(u32, e_end(cur.e), (u32)(stop - base));
 				u64 addr = e_addr(cur.e);
 
-				if (addr != FVP_ADDR_NONE)
+				if (!addr_special(addr))
 					addr += from - e_off(cur.e);
 				fn(arg, base + from, to - from, addr, e_dead(cur.e));
 				off = to;

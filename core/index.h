@@ -20,6 +20,7 @@
  * would find: lookups miss, fvp_index_overlaps() says yes, so that a write
  * supersedes it durably first.  FVP_ADDR_NONE marks a range that was superseded
  * while the index was still loading: it keeps the loader from filling it.
+ * FVP_ADDR_ZERO() and FVP_ADDR_LOST are content of write-back that is not data.
  */
 #ifndef FVP_INDEX_H
 #define FVP_INDEX_H
@@ -27,7 +28,16 @@
 #include "env.h"
 
 #define FVP_ADDR_BITS 37
+/* Addresses from here on are no places on flash. */
+#define FVP_ADDR_SPECIAL (1ULL << (FVP_ADDR_BITS - 1))
 #define FVP_ADDR_NONE ((1ULL << FVP_ADDR_BITS) - 1)
+/* Dirty content that cannot be read any more (write-back): an error to whoever reads. */
+#define FVP_ADDR_LOST (FVP_ADDR_NONE - 1)
+/*
+ * The range reads as zeroes, says the entry at that address in the log: also a dead
+ * extent, so that only slow lookups need to know.
+ */
+#define FVP_ADDR_ZERO(addr) (FVP_ADDR_SPECIAL | (addr))
 
 struct fvp_region;
 
@@ -47,10 +57,17 @@ struct fvp_index {
 	atomic64_t live_sectors;
 };
 
+enum fvp_found {
+	FVP_FOUND_NOTHING,
+	FVP_FOUND_DATA,
+	FVP_FOUND_ZERO,
+	FVP_FOUND_LOST,
+};
+
 struct fvp_hit {
-	u64 addr; /* if hit */
+	u64 addr; /* of data */
 	u32 len_sectors; /* this much, from the start of the lookup, is alike */
-	u32 hit;
+	u32 found; /* enum fvp_found */
 };
 
 int fvp_index_init(struct fvp_index *index, u64 sectors);
@@ -73,7 +90,10 @@ int fvp_index_insert(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr
 /* Like insert, but only where nothing (dead or alive) is: for loading, newest first. */
 int fvp_index_insert_gaps(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr);
 
-/* Marks the range's gaps as superseded (dead, FVP_ADDR_NONE); existing extents stay. */
+/*
+ * Marks the range's gaps as superseded (dead, FVP_ADDR_NONE); existing extents stay.  0 or
+ * -ENOMEM: not all of them.
+ */
 int fvp_index_mark_gaps(struct fvp_index *index, u64 lba, u64 len_sectors);
 
 /*
@@ -81,6 +101,22 @@ int fvp_index_mark_gaps(struct fvp_index *index, u64 lba, u64 len_sectors);
  * short of memory it removes, and closes the index to the loader.
  */
 void fvp_index_supersede(struct fvp_index *index, u64 lba, u64 len_sectors);
+
+/*
+ * Maps the range to a special address, FVP_ADDR_ZERO() or FVP_ADDR_LOST, replacing what
+ * was there.  0, or -ENOMEM: perhaps only part of it.
+ */
+int fvp_index_insert_special(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr);
+
+/*
+ * Takes exactly that special address out of the range again; with keep_marks it leaves
+ * marks (FVP_ADDR_NONE) behind, for while the index is loading.
+ */
+void fvp_index_retire_special(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr,
+			      bool keep_marks);
+
+/* The same only where nothing is: for loading. */
+int fvp_index_insert_special_gaps(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr);
 
 /*
  * Removes the range.  Never fails: short of memory to cut an extent in two, it

@@ -75,6 +75,12 @@ static inline bool e_dead(u64 e)
 	return e & DEAD_BIT;
 }
 
+/* No place on flash: the same for every sector of the extent. */
+static inline bool addr_special(u64 addr)
+{
+	return addr & FVP_ADDR_SPECIAL;
+}
+
 static inline u64 e_make(u32 off, u32 len, u64 addr, bool dead)
 {
 	return (u64)off << OFF_SHIFT | (u64)(len - 1) << LEN_SHIFT | (dead ? DEAD_BIT : 0) | addr;
@@ -85,7 +91,7 @@ static inline u64 e_cut_front(u64 e, u32 from)
 {
 	u64 addr = e_addr(e);
 
-	if (addr != FVP_ADDR_NONE)
+	if (!addr_special(addr))
 		addr += from - e_off(e);
 	return e_make(from, e_end(e) - from, addr, e_dead(e));
 }
@@ -124,17 +130,18 @@ static inline struct fvp_leaf *region_leaf(struct fvp_region *region, u32 i)
 static inline u32 fvp_region_leaf_for(struct fvp_region *region, u32 off)
 {
 	struct fvp_leaf_table *tab = region_table(region);
-	u32 lo = 0, hi = tab ? tab->nr : 1;
+	const u32 *keys, *base;
+	unsigned long n, half;
 
-	while (hi - lo > 1) {
-		u32 mid = (lo + hi) / 2;
-
-		if (table_keys(tab)[mid] <= off)
-			lo = mid;
-		else
-			hi = mid;
+	if (!tab)
+		return 0;
+	/* Halving without a branch on the outcome, as readers do it. */
+	keys = base = table_keys(tab);
+	for (n = tab->nr; n > 1; n -= half) {
+		half = n / 2;
+		base = base[half] <= off ? base + half : base;
 	}
-	return lo;
+	return (u32)(base - keys);
 }
 
 /* Position of the first extent that ends after off. */

@@ -264,7 +264,7 @@ static bool extends(u64 left, u64 right)
 	if (e_end(left) != e_off(right) || e_dead(left) != e_dead(right) ||
 	    e_len(left) + e_len(right) > EXTENT_SECTORS_MAX)
 		return false;
-	if (e_addr(left) == FVP_ADDR_NONE || e_addr(right) == FVP_ADDR_NONE)
+	if (addr_special(e_addr(left)) || addr_special(e_addr(right)))
 		return e_addr(left) == e_addr(right);
 	return e_addr(left) + e_len(left) == e_addr(right);
 }
@@ -382,6 +382,31 @@ static void region_raise_keys(struct fvp_region *region, u32 off, u32 end)
 		WRITE_ONCE(table_keys(tab)[li], end);
 }
 
+/* An extent of just this range gets another address: the common case of overwriting. */
+static bool region_replace(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
+			   u64 addr, bool dead)
+{
+	struct fvp_leaf *leaf = region_leaf(region, fvp_region_leaf_for(region, off));
+	u64 e, key = ((u64)off << OFF_SHIFT) | ((1ULL << OFF_SHIFT) - 1);
+	u64 *base;
+	unsigned long n, half;
+
+	if (!leaf || !leaf->nr)
+		return false;
+	base = leaf->e;
+	for (n = leaf->nr; n > 1; n -= half) {
+		half = n / 2;
+		base = base[half] <= key ? base + half : base;
+	}
+	e = *base;
+	if (e_off(e) != off || e_len(e) != len || e_dead(e) != dead)
+		return false;
+	write_seqcount_begin(&region->seq);
+	WRITE_ONCE(*base, e_make(off, len, addr, dead));
+	write_seqcount_end(&region->seq);
+	return true;
+}
+
 /*
  * Replaces [off, off+len), of at most FVP_REGION_INSERT_MAX, by a mapping to addr;
  * -ENOMEM with nothing changed.
@@ -391,6 +416,8 @@ int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 of
 {
 	u32 pieces = DIV_ROUND_UP(len, EXTENT_SECTORS_MAX), at, n;
 
+	if (region_replace(index, region, off, len, addr, dead))
+		return 0;
 	/* The pieces, and one more for an extent that is cut in two. */
 	if (region_prepare(index, region, off, pieces + 1))
 		return -ENOMEM;
@@ -400,7 +427,7 @@ int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 of
 	for (at = off; len; at += n, len -= n) {
 		n = min(len, EXTENT_SECTORS_MAX);
 		region_put(index, region, e_make(at, n, addr, dead));
-		if (addr != FVP_ADDR_NONE)
+		if (!addr_special(addr))
 			addr += n;
 	}
 	write_seqcount_end(&region->seq);
@@ -426,7 +453,7 @@ int fvp_region_insert_gaps(struct fvp_index *index, struct fvp_region *region, u
 		}
 		if (stop > off)
 			err = fvp_region_insert(index, region, off, stop - off, addr, dead);
-		if (addr != FVP_ADDR_NONE)
+		if (!addr_special(addr))
 			addr += next - off;
 		off = next;
 	}

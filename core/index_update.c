@@ -82,6 +82,8 @@ static int index_mark(struct fvp_index *index, u64 lba, u64 len_sectors, bool ga
 			err = region_mark(index, region, (u32)(lba - base), (u32)(stop - base),
 					  region_whole(index, lba, stop), gaps_only);
 			spin_unlock(&region->lock);
+		} else if (gaps_only) {
+			err = -ENOMEM;
 		} else {
 			/* Nobody can have made the region: memory is short for all. */
 			WRITE_ONCE(index->closed, true);
@@ -99,6 +101,40 @@ int fvp_index_mark_gaps(struct fvp_index *index, u64 lba, u64 len_sectors)
 void fvp_index_supersede(struct fvp_index *index, u64 lba, u64 len_sectors)
 {
 	index_mark(index, lba, len_sectors, false);
+}
+
+static int index_special(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr,
+			 bool gaps_only)
+{
+	u64 end = lba + len_sectors;
+	int err = 0;
+	u32 n;
+
+	for (; lba < end && !err; lba += n) {
+		struct fvp_region *region = fvp_index_region_grow(index, lba);
+		u32 off = lba & (REGION_SECTORS - 1);
+
+		/* In pieces: the lock is not to be held for long. */
+		n = (u32)min_t(u64, end - lba, min(FVP_REGION_INSERT_MAX, REGION_SECTORS - off));
+		if (!region)
+			return -ENOMEM;
+		spin_lock(&region->lock);
+		err = gaps_only ? fvp_region_insert_gaps(index, region, off, off + n, addr, true)
+				: fvp_region_insert(index, region, off, n, addr, true);
+		spin_unlock(&region->lock);
+		cond_resched();
+	}
+	return err;
+}
+
+int fvp_index_insert_special(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr)
+{
+	return index_special(index, lba, len_sectors, addr, false);
+}
+
+int fvp_index_insert_special_gaps(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr)
+{
+	return index_special(index, lba, len_sectors, addr, true);
 }
 
 void fvp_index_remove(struct fvp_index *index, u64 lba, u64 len_sectors)
@@ -210,6 +246,47 @@ u64 fvp_index_evict(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr,
 		lba = stop;
 	}
 	return live;
+}
+
+/* Puts a mark in place of [from, to), or closes the index to the loader. */
+static void region_mark_piece(struct fvp_index *index, struct fvp_region *region, u32 from, u32 to)
+{
+	if (!fvp_region_insert(index, region, from, to - from, FVP_ADDR_NONE, true))
+		return;
+	WRITE_ONCE(index->closed, true);
+	fvp_region_remove(index, region, from, to);
+}
+
+void fvp_index_retire_special(struct fvp_index *index, u64 lba, u64 len_sectors, u64 addr,
+			      bool keep_marks)
+{
+	u64 end = lba + len_sectors;
+
+	while (lba < end) {
+		struct fvp_region *region = fvp_index_region(index, lba);
+		u64 base = lba & ~(u64)(REGION_SECTORS - 1);
+		u64 stop = min_t(u64, end, base + REGION_SECTORS);
+		u32 off = (u32)(lba - base);
+		struct fvp_cursor cur;
+
+		if (region) {
+			spin_lock(&region->lock);
+			while (base + off < stop && fvp_region_next(region, off, &cur) &&
+			       base + e_off(cur.e) < stop) {
+				u32 from = max(off, e_off(cur.e));
+				u32 to = min_t(u32, e_end(cur.e), (u32)(stop - base));
+
+				if (e_addr(cur.e) == addr && keep_marks)
+					region_mark_piece(index, region, from, to);
+				else if (e_addr(cur.e) == addr)
+					fvp_region_remove(index, region, from, to);
+				off = to;
+			}
+			spin_unlock(&region->lock);
+			cond_resched();
+		}
+		lba = stop;
+	}
 }
 
 void fvp_index_unmark(struct fvp_index *index)

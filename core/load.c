@@ -6,6 +6,9 @@
 #include "reclaim.h"
 #include "settle.h"
 
+/* Attempts to get memory for an entry, about 10 ms each. */
+#define MEMORY_TRIES 1000
+
 /* Segment headers read at once. */
 #define SCAN_BATCH 64
 
@@ -21,6 +24,7 @@ struct scan {
 	struct completion done;
 	void *mem; /* SCAN_BATCH blocks */
 	u64 max_gen;
+	u64 dirty_gen; /* of the newest: before it nothing is dirty */
 	struct scan_io ios[SCAN_BATCH];
 };
 
@@ -53,8 +57,10 @@ static void scan_take(struct scan *scan, struct scan_io *sio)
 	}
 	if (fvp_block_decode(&media, sio->io.mem, FVP_BLOCK_SEGMENT, 0, &block))
 		return;
-	scan->max_gen = max(scan->max_gen, block.segment_gen);
-	pool->super->tail_gen = max(pool->super->tail_gen, block.tail_gen);
+	if (block.segment_gen > scan->max_gen) {
+		scan->max_gen = block.segment_gen;
+		scan->dirty_gen = block.segment_gen - min_t(u64, block.arg, block.segment_gen);
+	}
 	seg->gen = block.segment_gen;
 }
 
@@ -98,33 +104,51 @@ static int by_generation(const void *a, const void *b)
 }
 
 /*
- * Generations are given out without a gap.  One that is missing was damaged, and
- * with it went what it superseded: only what is newer can be believed.
+ * Generations are given out without a gap.  One that is missing from the tail on was
+ * damaged, and with it went what it superseded: only what is newer can be believed.
+ * (What is dirty in it, or older, is seen to by fvp_load_scan().)
  */
 static void drop_before_gap(struct fvp_pool *pool)
 {
-	u32 from = pool->load_count, i;
+	u32 pinned = pool->super->pinned_count, from = pool->load_count, i;
+	struct fvp_segment **live = pool->load_order + pinned;
 
-	while (from > 1 && pool->load_order[from - 2]->gen + 1 == pool->load_order[from - 1]->gen)
+	from -= pinned;
+	while (from > 1 && live[from - 2]->gen + 1 == live[from - 1]->gen)
 		from--;
 	if (from < 2)
 		return;
 	from--;
 	pr_warn("segment of generation %llu is missing: older cached content is dropped\n",
-		(unsigned long long)pool->load_order[from]->gen - 1);
-	pool->super->tail_gen = pool->load_order[from]->gen;
+		(unsigned long long)live[from]->gen - 1);
+	pool->super->tail_gen = live[from]->gen;
 	for (i = 0; i < from; i++)
-		pool->load_order[i]->gen = 0;
+		live[i]->gen = 0;
 	pool->load_count -= from;
-	memmove(pool->load_order, pool->load_order + from,
-		pool->load_count * sizeof(*pool->load_order));
+	memmove(live, live + from, (pool->load_count - pinned) * sizeof(*live));
+}
+
+/* Is it on the superblock's list?  (Ascending.) */
+static bool gen_pinned(const struct fvp_super *super, u64 gen)
+{
+	u32 lo = 0, hi = super->pinned_count;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (super->pinned[mid] < gen)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < super->pinned_count && super->pinned[lo] == gen;
 }
 
 /* Live segments in the order of their generations, for the lists and the loader. */
 static int scan_sort(struct fvp_pool *pool)
 {
 	u64 tail = pool->super->tail_gen;
-	u32 i, d;
+	u32 i, d, pinned = 0;
 
 	pool->load_order = kvcalloc(pool->segment_count, sizeof(*pool->load_order), GFP_KERNEL);
 	if (!pool->load_order)
@@ -132,11 +156,14 @@ static int scan_sort(struct fvp_pool *pool)
 	for (i = 0; i < pool->segment_count; i++) {
 		struct fvp_segment *seg = &pool->segments[i];
 
-		if (seg->gen && seg->gen >= tail)
+		if (seg->gen && (seg->gen >= tail || gen_pinned(pool->super, seg->gen)))
 			pool->load_order[pool->load_count++] = seg;
 		else
 			seg->gen = 0;
+		pinned += seg->gen && seg->gen < tail;
 	}
+	if (pinned != pool->super->pinned_count)
+		return -EUCLEAN;
 	sort(pool->load_order, pool->load_count, sizeof(*pool->load_order), by_generation, NULL);
 	drop_before_gap(pool);
 	for (i = 0; i < pool->load_count; i++) {
@@ -158,7 +185,31 @@ static int scan_sort(struct fvp_pool *pool)
 	return 0;
 }
 
-int fvp_load_scan(struct fvp_pool *pool)
+/* May flash hold the only copy of acknowledged writes? */
+static bool may_be_dirty(const struct fvp_pool *pool)
+{
+	u32 i;
+
+	for (i = 0; i < pool->super->volume_count; i++)
+		if (pool->super->volumes[i].flags & FVP_VOLUME_MAY_BE_DIRTY)
+			return true;
+	return false;
+}
+
+/*
+ * Nothing is lost yet, and nothing is to be guessed: what may hold acknowledged writes
+ * has to be readable.
+ */
+static int dirty_missing(struct fvp_pool *pool, u64 gen, char *err, size_t err_len)
+{
+	snprintf(err, err_len,
+		 "%s: segment of generation %llu cannot be read, and it may hold acknowledged "
+		 "writes; bring its device back, or see docs/failure.md",
+		 fvp_host_dev_name(pool->flash[0].dev), (unsigned long long)gen);
+	return -EUCLEAN;
+}
+
+int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 {
 	struct scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
 	int err = -ENOMEM;
@@ -175,13 +226,29 @@ int fvp_load_scan(struct fvp_pool *pool)
 	err = 0;
 	scan->max_gen = max(scan->max_gen, pool->super->tail_gen);
 	pool->log.next_gen = scan->max_gen + 1;
+	pool->log.head = fvp_place(pool->log.next_gen, 0);
+	pool->load_dirty_gen = max(scan->dirty_gen, pool->super->tail_gen);
+	if (!may_be_dirty(pool))
+		pool->super->pinned_count = 0;
+	if (pool->scan_errors && may_be_dirty(pool)) {
+		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
+		goto out;
+	}
 	if (pool->scan_errors) {
 		/* Void all: see scan_take(). */
 		pr_warn("the cached content of the pool is dropped, as parts of it cannot be read; "
 			"nothing is lost, the origins have it all\n");
 		pool->super->tail_gen = scan->max_gen + 1;
 	}
+	pool->load_tail_gen = pool->super->tail_gen;
 	err = scan_sort(pool);
+	if (err == -EUCLEAN)
+		dirty_missing(pool, pool->super->pinned[0], text, text_len);
+	/* drop_before_gap() may have dropped what must not be. */
+	first = pool->super->pinned_count;
+	if (!err && may_be_dirty(pool) && pool->load_dirty_gen <= scan->max_gen &&
+	    (pool->load_count <= first || pool->load_order[first]->gen > pool->load_dirty_gen))
+		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
 out:
 	kvfree(scan->mem);
 	kvfree(scan);
@@ -200,58 +267,171 @@ bool fvp_entry_in_volume(const struct fvp_volume *vol, const struct fvp_entry *e
 		       (entry->lba + entry->len_sectors - 1) / FVP_IO_SECTORS_MAX;
 }
 
-static void entry_load(struct fvp_pool *pool, struct fvp_segment *seg,
-		       const struct fvp_entry *entry)
+/* An entry of write-back whose place the watermark has not passed: only flash has it. */
+static bool entry_dirty(const struct fvp_pool *pool, const struct fvp_volume *vol,
+			const struct fvp_segment *seg, const struct fvp_entry *entry)
+{
+	return (entry->flags & FVP_ENTRY_DIRTY) && seg->gen < pool->load_gen_end &&
+	       (seg->gen >= pool->load_dirty_gen || seg->gen < pool->load_tail_gen) &&
+	       fvp_place(seg->gen, entry->offset_sectors) >= vol->load_watermark;
+}
+
+/* Dirty entries come from the newest to the oldest. */
+static int entry_load_dirty(struct fvp_pool *pool, struct fvp_volume *vol, struct fvp_segment *seg,
+			    const struct fvp_entry *entry)
+{
+	u64 addr = fvp_segment_addr(pool, seg) + entry->offset_sectors;
+	int err;
+
+	if (entry->kind == FVP_ENTRY_DATA)
+		err = fvp_index_insert_gaps(&vol->index, entry->lba, entry->len_sectors, addr);
+	else
+		err = fvp_index_insert_special_gaps(&vol->index, entry->lba, entry->len_sectors,
+						    FVP_ADDR_ZERO(addr));
+	/* What comes from now on is of a later epoch than the last that was. */
+	if (!vol->dirty.entries)
+		vol->dirty.epoch = entry->arg + 1;
+	if (!err)
+		err = fvp_dirty_push_front(vol, seg, entry);
+	if (!err) {
+		pool->log.dirty_entries++;
+		pool->log.dirty_segments += seg->dirty == 1;
+		pool->log.dirty_gen = seg->gen;
+	}
+	return err;
+}
+
+/* 0, or -ENOMEM for an entry that must not be passed by. */
+static int entry_load(struct fvp_pool *pool, struct fvp_segment *seg, const struct fvp_entry *entry)
 {
 	struct fvp_volume *vol = fvp_volume_by_id(pool, entry->volume);
 	int err = 0;
 
 	if (!vol)
-		return;
+		return 0;
 	if (entry->kind == FVP_ENTRY_SETTLED) {
-		fvp_settle_load(vol, entry);
-		return;
+		if (seg->gen >= pool->load_tail_gen)
+			fvp_settle_load(vol, entry);
+		return 0;
+	}
+	if (entry->kind == FVP_ENTRY_WATERMARK) {
+		vol->load_watermark =
+			max(vol->load_watermark, fvp_place(entry->lba, entry->len_sectors));
+		return 0;
 	}
 	if (!fvp_entry_in_volume(vol, entry)) {
 		atomic64_inc(&pool->stats.bad_blocks);
-		return;
+		return 0;
 	}
 	atomic64_inc(&pool->stats.loaded_entries);
+	if (entry_dirty(pool, vol, seg, entry))
+		return entry_load_dirty(pool, vol, seg, entry);
+	/* What superseded it may be gone. */
+	if (seg->gen < pool->load_tail_gen)
+		return 0;
 	if (entry->kind == FVP_ENTRY_DATA && fvp_settle_believed(vol, seg->gen, entry))
 		err = fvp_index_insert_gaps(&vol->index, entry->lba, entry->len_sectors,
 					    fvp_segment_addr(pool, seg) + entry->offset_sectors);
 	else
 		err = fvp_index_mark_gaps(&vol->index, entry->lba, entry->len_sectors);
-	if (err)
-		WRITE_ONCE(vol->index.closed, true);
+	if (!err)
+		return 0;
+	/* Before I/O is served there is time; dirty data must not be kept out. */
+	if (seg->gen >= pool->load_dirty_gen)
+		return err;
+	WRITE_ONCE(vol->index.closed, true);
+	return 0;
 }
 
-/* Loads one segment.  Caller holds pool->seg_mutex.  0, or -errno: stop. */
-static int segment_load(struct fvp_pool *pool, struct fvp_segment *seg)
+/* An entry again and again until there is memory.  0 or -ENOMEM.  Sleeps. */
+static int entry_load_patiently(struct fvp_pool *pool, struct fvp_segment *seg,
+				const struct fvp_entry *entry)
+{
+	int err = entry_load(pool, seg, entry);
+	u32 tries;
+
+	for (tries = 0; unlikely(err) && tries < MEMORY_TRIES; tries++) {
+		msleep(10);
+		err = entry_load(pool, seg, entry);
+	}
+	return err;
+}
+
+/* Loads one segment.  0 or -errno. */
+static int segment_entries_load(struct fvp_pool *pool, struct fvp_segment *seg)
 {
 	struct fvp_segment_entries entries;
+	int err = fvp_segment_read_entries(pool, seg, &entries);
 	u32 i;
+
+	if (err)
+		return err;
+	pool->load_bytes += entries.bytes_read;
+	mutex_lock(&pool->super_mutex);
+	for (i = entries.count; i-- > 0 && !err;)
+		err = entry_load_patiently(pool, seg, &entries.entry[i]);
+	mutex_unlock(&pool->super_mutex);
+	kvfree(entries.entry);
+	return err;
+}
+
+static int segment_load_dirty(struct fvp_pool *pool, struct fvp_segment *seg, char *text,
+			      size_t text_len)
+{
+	int err = segment_entries_load(pool, seg);
+
+	if (err == -ENOMEM)
+		snprintf(text, text_len, "out of memory for dirty data");
+	else if (err)
+		dirty_missing(pool, seg->gen, text, text_len);
+	cond_resched();
+	return err;
+}
+
+int fvp_load_dirty(struct fvp_pool *pool, char *text, size_t text_len)
+{
+	u32 pinned = pool->super->pinned_count;
+	struct fvp_segment *seg;
+	int err = 0;
+
+	if (!may_be_dirty(pool))
+		pool->load_dirty_gen = pool->load_gen_end;
+	while (pool->load_count > pinned && !err) {
+		seg = pool->load_order[pool->load_count - 1];
+		if (seg->gen < pool->load_dirty_gen)
+			break;
+		pool->load_count--;
+		err = segment_load_dirty(pool, seg, text, text_len);
+	}
+	/* Pinned ones: the first, with all that is not dirty left behind them for later. */
+	for (pinned = pool->super->pinned_count; pinned > 0 && !err; pinned--)
+		err = segment_load_dirty(pool, pool->load_order[pinned - 1], text, text_len);
+	if (!err) {
+		pinned = pool->super->pinned_count;
+		pool->load_count -= pinned;
+		memmove(pool->load_order, pool->load_order + pinned,
+			pool->load_count * sizeof(*pool->load_order));
+	}
+	return err;
+}
+
+/* Loads one segment behind I/O.  Caller holds pool->seg_mutex.  0, or -errno: stop. */
+static int segment_load(struct fvp_pool *pool, struct fvp_segment *seg)
+{
 	int err;
 
 	/* Reclaimed, and perhaps opened again, since the scan. */
 	if (seg->state != FVP_SEGMENT_LIVE || seg->gen >= pool->load_gen_end)
 		return 0;
-	err = fvp_segment_read_entries(pool, seg, &entries);
+	err = segment_entries_load(pool, seg);
 	if (err) {
 		pr_warn("%s: cannot read a segment (error %d): older cached content is dropped\n",
 			fvp_host_dev_name(seg->dev), err);
 		fvp_reclaim_void_through(pool, seg);
 		/* There is room in the log again. */
 		queue_work(pool->bg_wq, &pool->prepare_work);
-		return err;
 	}
-	pool->load_bytes += entries.bytes_read;
-	mutex_lock(&pool->super_mutex);
-	for (i = entries.count; i-- > 0;)
-		entry_load(pool, seg, &entries.entry[i]);
-	mutex_unlock(&pool->super_mutex);
-	kvfree(entries.entry);
-	return 0;
+	return err;
 }
 
 /* All is loaded: absence proves something, unless an index was closed. */

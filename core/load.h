@@ -19,7 +19,13 @@ struct fvp_pool;
  * Reads all segment headers and sorts out which segments are live.  Sets
  * log.next_gen.  0 or -errno.  Sleeps.
  */
-int fvp_load_scan(struct fvp_pool *pool);
+int fvp_load_scan(struct fvp_pool *pool, char *err, size_t err_len);
+
+/*
+ * Loads the segments that may hold dirty data, newest first; they must be readable.  Before
+ * any I/O is served.  0 or -errno with a message in err.  Sleeps.
+ */
+int fvp_load_dirty(struct fvp_pool *pool, char *err, size_t err_len);
 
 /* Worker: loads the index. */
 void fvp_load_work(struct work_struct *work);

@@ -33,6 +33,7 @@ void fvp_log_retire(struct fvp_pool *pool)
 	struct fvp_segment *seg = log->cur;
 
 	lockdep_assert_held(&log->lock);
+	seg->end = log->pos;
 	fvp_segment_set_state(pool, seg, FVP_SEGMENT_SEALING);
 	log->cur = NULL;
 	if (!seg->pending)
@@ -82,21 +83,53 @@ static void record_done(struct fvp_io *io)
 	LIST_HEAD(appends);
 	unsigned long flags;
 
-	if (unlikely(error))
+	if (unlikely(error)) {
 		fvp_health_flash_failed(pool, io->dev, error);
+		/* Before anybody can take the record for written. */
+		spin_lock_irqsave(&log->lock, flags);
+		list_splice_init(&record->appends, &appends);
+		spin_unlock_irqrestore(&log->lock, flags);
+		list_for_each_entry_safe (append, tmp, &appends, node)
+			append->done(append, error);
+		INIT_LIST_HEAD(&appends);
+	}
 	spin_lock_irqsave(&log->lock, flags);
 	list_splice_init(&record->appends, &appends);
 	log->inflight--;
 	if (!--record->seg->pending && record->seg != log->cur)
 		fvp_log_full(pool, record->seg);
 	list_move(&record->node, &log->idle);
+	if (unlikely(!list_empty(&log->waiters)))
+		waiters_wake(log);
 	/* The log may be gone once nothing is in flight: touch it no more behind the lock. */
 	if (log->open && !log->open->writers)
 		queue_work(pool->io_wq, &log->submit_work);
 	spin_unlock_irqrestore(&log->lock, flags);
 	list_for_each_entry_safe (append, tmp, &appends, node)
 		append->done(append, error);
-	fvp_log_wake(pool);
+}
+
+/*
+ * Sectors of a header of so many bytes.  One that would overlap with its copy in RAM
+ * takes the whole block.
+ */
+static u32 header_sectors(const struct fvp_pool *pool, u32 bytes)
+{
+	u32 need = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
+
+	if ((pool->block_sectors - need) * FVP_SECTOR_BYTES < bytes)
+		return pool->block_sectors;
+	return need;
+}
+
+/* Copies a header with its entries. */
+static void header_move(const struct fvp_disk_block *from, struct fvp_disk_block *to, u32 entries)
+{
+	u32 i;
+
+	*to = *from;
+	for (i = 0; i < entries; i++)
+		to->entries[i] = from->entries[i];
 }
 
 /*
@@ -111,7 +144,7 @@ void fvp_log_submit(struct fvp_log_record *record)
 	void *mem = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
 	u64 tail_gen = READ_ONCE(pool->super->tail_gen);
 	u32 bytes = fvp_header_bytes(record->entry_count);
-	u32 header = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
+	u32 header = header_sectors(pool, bytes);
 	u32 skip = pool->block_sectors - header;
 	u32 len = record->len_sectors - skip;
 	struct fvp_block block = {
@@ -127,21 +160,23 @@ void fvp_log_submit(struct fvp_log_record *record)
 
 	fvp_block_encode(&media, &block, mem);
 	if (skip)
-		memcpy(mem + (size_t)skip * FVP_SECTOR_BYTES, mem, bytes);
+		header_move(mem, mem + (size_t)skip * FVP_SECTOR_BYTES, record->entry_count);
 	mem += (size_t)skip * FVP_SECTOR_BYTES;
-	memset(mem + bytes, 0, (size_t)header * FVP_SECTOR_BYTES - bytes);
+	/* By words: counted in instructions, bytes take eight times as many. */
+	memset64(mem + bytes, 0, ((size_t)header * FVP_SECTOR_BYTES - bytes) / sizeof(u64));
 	atomic64_add(len, &pool->stats.flash_written_sectors);
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
-	record->io = (struct fvp_io){
-		.dev = record->seg->dev,
-		.sector = record->seg->sector + record->start + skip,
-		.len_sectors = len,
-		.op = FVP_IO_WRITE,
-		.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0),
-		.mem = mem,
-		.done = record_done,
-	};
+	/* One by one: its last field is long, and the host's. */
+	record->io.dev = record->seg->dev;
+	record->io.sector = record->seg->sector + record->start + skip;
+	record->io.len_sectors = len;
+	record->io.op = FVP_IO_WRITE;
+	record->io.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0);
+	record->io.mem = mem;
+	record->io.buf = NULL;
+	record->io.error = 0;
+	record->io.done = record_done;
 	fvp_host_submit(&record->io);
 }
 
@@ -210,6 +245,46 @@ static bool log_has_room(struct fvp_pool *pool, u32 data_sectors)
 	       pool->segment_sectors;
 }
 
+/* How full of dirty data the log is; log->lock held. */
+static void dirty_fill_update(struct fvp_pool *pool)
+{
+	struct fvp_log *log = &pool->log;
+	WRITE_ONCE(log->dirty_fill, log->dirty_segments * 1000 / pool->dirty_segments_max);
+}
+
+void fvp_log_dirty_advance(struct fvp_pool *pool)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_segment *seg;
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
+	spin_lock(&pool->segs.lock);
+	list_for_each_entry (seg, &pool->segs.order, node) {
+		if (seg->dirty) {
+			log->dirty_gen = seg->gen;
+			break;
+		}
+	}
+	spin_unlock(&pool->segs.lock);
+	dirty_fill_update(pool);
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+/* May an append of that class begin the next segment?  log->lock held. */
+static bool log_may_go_on(struct fvp_pool *pool, enum fvp_log_class class)
+{
+	struct fvp_log *log = &pool->log;
+	u32 max = pool->dirty_segments_max - (class == FVP_LOG_FILL);
+
+	if (class == FVP_LOG_DESTAGE)
+		return true;
+	/* What keeps the tail from moving on leaves the last room to the destager. */
+	if ((class < FVP_LOG_WRITE || log->dirty_entries) && !fvp_segment_free_count(pool))
+		return false;
+	return class == FVP_LOG_WRITE || log->dirty_segments < max;
+}
+
 /*
  * Makes log->open a record that takes an entry with data_sectors, or returns
  * -EAGAIN.  What must be submitted for that is returned in *closed.
@@ -226,7 +301,7 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 	if (!log_has_room(pool, data_sectors)) {
 		if (!log->next)
 			return -EAGAIN;
-		if (class < FVP_LOG_WRITE && !fvp_segment_free_count(pool))
+		if (!log_may_go_on(pool, class))
 			return -EAGAIN;
 		if (log->open)
 			*closed = fvp_log_close(log);
@@ -236,6 +311,7 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 		log->next = NULL;
 		log->pos = pool->block_sectors;
 		log->entry_count = 0;
+		dirty_fill_update(pool);
 		queue_work(pool->bg_wq, &pool->prepare_work);
 	}
 	if (!log->open && !record_open(pool))
@@ -298,8 +374,11 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 	} else {
 		offset = padded ? data_align(pool, log->pos, padded) : log->pos;
 		log_place(pool, append, data_sectors, offset, offset + padded);
-		if (dirty)
-			log->cur->dirty++;
+		if (dirty) {
+			if (!log->dirty_entries++)
+				log->dirty_gen = log->cur->gen;
+			log->dirty_segments += !log->cur->dirty++;
+		}
 	}
 	spin_unlock_irqrestore(&log->lock, flags);
 	return err;
@@ -333,6 +412,17 @@ u64 fvp_log_written(struct fvp_pool *pool)
 	place = oldest ? fvp_place(oldest->seg->gen, oldest->start) : log->head;
 	spin_unlock_irqrestore(&log->lock, flags);
 	return place;
+}
+
+bool fvp_log_idle(struct fvp_pool *pool)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&pool->log.lock, flags);
+	idle = list_empty(&pool->log.order);
+	spin_unlock_irqrestore(&pool->log.lock, flags);
+	return idle;
 }
 
 u64 fvp_log_head(struct fvp_pool *pool)

@@ -62,6 +62,10 @@ struct fvp_log {
 	struct list_head idle; /* free records */
 	struct list_head order; /* the others, in log order: open, being copied into, in flight */
 	u64 head; /* place behind the last reservation */
+	u64 dirty_entries; /* that are not retired, all volumes */
+	u64 dirty_gen; /* of the oldest segment with any; if there are any */
+	u32 dirty_segments; /* with any */
+	u32 dirty_fill; /* permille of the limit; see fvp_pool_dirty_fill() */
 	struct list_head waiters;
 	struct fvp_segment *full[FVP_LOG_BUFFERS_MAX]; /* segments that wait for their seal */
 	void *buffer[FVP_LOG_BUFFERS_MAX]; /* free ones; NULL: in use or not there */
@@ -71,9 +75,10 @@ struct fvp_log {
 
 /* Who may use the last room. */
 enum fvp_log_class {
-	FVP_LOG_FILL, /* only while a free segment stays behind */
-	FVP_LOG_COMMIT, /* dirty data: likewise, and within the dirty limit */
-	FVP_LOG_WRITE, /* all there is: what lets others make progress */
+	FVP_LOG_FILL, /* only while a free segment stays behind, and dirty data has room */
+	FVP_LOG_COMMIT, /* dirty data: likewise, up to the dirty limit */
+	FVP_LOG_WRITE, /* tombstones: all there is, but for what destaging needs */
+	FVP_LOG_DESTAGE, /* all there is: it makes room */
 };
 
 struct fvp_append {
@@ -125,6 +130,9 @@ void fvp_log_submit_closed(struct fvp_log_record *closed);
  */
 u64 fvp_log_written(struct fvp_pool *pool);
 
+/* A segment has no dirty entries any more: notes the oldest that has.  Any context. */
+void fvp_log_dirty_advance(struct fvp_pool *pool);
+
 /* Place behind the last reservation.  Any context. */
 u64 fvp_log_head(struct fvp_pool *pool);
 
@@ -137,6 +145,9 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 
 /* Wakes everything that waits for room. Any context. */
 void fvp_log_wake(struct fvp_pool *pool);
+
+/* No record open or in flight? */
+bool fvp_log_idle(struct fvp_pool *pool);
 
 /* Seals the current segment and waits until nothing is in flight.  For closing. Sleeps. */
 void fvp_log_stop(struct fvp_pool *pool);

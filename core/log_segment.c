@@ -30,6 +30,24 @@ static void buffer_put(struct fvp_log *log, void *buffer)
 }
 
 /*
+ * How many generations before gen the oldest dirty entry may lie.  Entries that come
+ * later lie in the current segment or behind it.
+ */
+static u32 dirty_back(struct fvp_pool *pool, u64 gen)
+{
+	struct fvp_log *log = &pool->log;
+	u64 from = gen;
+
+	spin_lock_irq(&log->lock);
+	if (log->dirty_entries)
+		from = log->dirty_gen;
+	else if (log->cur)
+		from = log->cur->gen;
+	spin_unlock_irq(&log->lock);
+	return (u32)(gen - from);
+}
+
+/*
  * Opens a segment: its header is durable before anything else is written to it,
  * so that no replay takes what the segment held before for current.  0, -EAGAIN
  * (nothing to open now) or -EIO.
@@ -55,7 +73,8 @@ static int log_open_next(struct fvp_pool *pool)
 	block.seq = block.segment_gen << 24;
 	block.tail_gen = READ_ONCE(pool->super->tail_gen);
 	block.len_sectors = pool->segment_sectors;
-	memset(buffer, 0, fvp_block_bytes(&media));
+	block.arg = dirty_back(pool, block.segment_gen);
+	memset64(buffer, 0, fvp_block_bytes(&media) / sizeof(u64));
 	fvp_block_encode(&media, &block, buffer);
 	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector, pool->block_sectors, buffer,
 			 FVP_IO_FUA);
@@ -99,7 +118,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer, seg->gen,
+		start = fvp_summary_build(&media, buffer, seg->end, seg->gen,
 					  READ_ONCE(pool->super->tail_gen));
 		err = fvp_io_mem(
 			seg->dev, FVP_IO_WRITE, seg->sector + start, pool->segment_sectors - start,
@@ -154,7 +173,9 @@ int fvp_log_init(struct fvp_pool *pool)
 	for (i = 0; i < FVP_LOG_RECORDS; i++)
 		list_add_tail(&log->records[i].node, &log->idle);
 	for (i = 0; i < buffers; i++) {
-		log->buffer[i] = vzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES);
+		/* In one piece if it is to be had: then a record is one, too. */
+		log->buffer[i] =
+			kvzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES, GFP_KERNEL);
 		if (!log->buffer[i])
 			return -ENOMEM;
 	}
@@ -167,14 +188,14 @@ void fvp_log_destroy(struct fvp_pool *pool)
 	u32 i;
 
 	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
-		vfree(log->buffer[i]);
+		kvfree(log->buffer[i]);
 		log->buffer[i] = NULL;
 	}
 	/* After a failure buffers may still be with their segments. */
 	if (log->cur)
-		vfree(log->cur->ram);
+		kvfree(log->cur->ram);
 	if (log->next)
-		vfree(log->next->ram);
+		kvfree(log->next->ram);
 }
 
 int fvp_log_start(struct fvp_pool *pool)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Opening and closing a pool. */
 #include "pool.h"
+#include "destage.h"
 #include "health.h"
 #include "io.h"
 #include "load.h"
@@ -116,7 +117,7 @@ static int segments_init(struct fvp_pool *pool, struct open_args *args)
 
 	for (d = 0; d < pool->flash_count; d++)
 		count += pool->flash[d].segment_count;
-	if (count < FVP_SEGMENTS_MIN || count << pool->segment_shift >= FVP_ADDR_NONE) {
+	if (count < FVP_SEGMENTS_MIN || count << pool->segment_shift > FVP_ADDR_SPECIAL) {
 		snprintf(args->err, args->err_len, "%s: a pool of %llu segments is not possible",
 			 fvp_host_dev_name(pool->flash[0].dev), (unsigned long long)count);
 		return -EINVAL;
@@ -129,10 +130,17 @@ static int segments_init(struct fvp_pool *pool, struct open_args *args)
 	INIT_LIST_HEAD(&pool->segs.free);
 	INIT_LIST_HEAD(&pool->segs.order);
 	pool->segs.reserve = clamp_t(u32, pool->segment_count / 32, 3, 16);
+	/* The rest: free ones, the next, some being sealed, and what destaging itself writes. */
+	pool->dirty_segments_max = max_t(
+		s32,
+		(s32)pool->segment_count -
+			(s32)(pool->segs.reserve + clamp_t(u32, pool->segment_count / 8, 3, 64)),
+		2);
 	for (d = 0, count = 0; d < pool->flash_count; d++) {
 		struct fvp_flash *flash = &pool->flash[d];
 
 		flash->segment_first = (u32)count;
+		pool->flash_volatile |= fvp_host_dev_volatile(flash->dev);
 		for (i = 0; i < flash->segment_count; i++, count++) {
 			pool->segments[count].dev = flash->dev;
 			pool->segments[count].sector =
@@ -162,13 +170,17 @@ static int workers_init(struct fvp_pool *pool)
 	INIT_WORK(&pool->seal_work, fvp_log_seal_work);
 	INIT_WORK(&pool->reclaim_work, fvp_reclaim_work);
 	INIT_WORK(&pool->load_work, fvp_load_work);
+	INIT_WORK(&pool->hurry_work, fvp_destage_hurry_work);
 	INIT_DELAYED_WORK(&pool->health_work, fvp_health_work);
 	pool->io_wq = alloc_workqueue("fvp_io", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	pool->bg_wq = alloc_workqueue("fvp_bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	pool->destage_wq = alloc_workqueue("fvp_destage", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	pool->fill_waiter.wq = pool->bg_wq;
 	pool->write_pool = mempool_create_kmalloc_pool(64, sizeof(struct fvp_write));
 	pool->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
-	if (!pool->io_wq || !pool->bg_wq || !pool->write_pool || !pool->super_mem)
+	pool->zeroes = vzalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
+	if (!pool->io_wq || !pool->bg_wq || !pool->destage_wq || !pool->write_pool ||
+	    !pool->super_mem || !pool->zeroes)
 		return -ENOMEM;
 	return fvp_pins_init(&pool->reads);
 }
@@ -180,15 +192,39 @@ static int room_make(struct fvp_pool *pool)
 	int err = 0;
 
 	mutex_lock(&pool->seg_mutex);
-	while (!err && fvp_segment_free_count(pool) < 2 && (seg = fvp_segment_oldest(pool)))
+	while (!err && fvp_segment_free_count(pool) < 2 && (seg = fvp_segment_oldest(pool))) {
+		/* It may have been loaded with the dirty ones. */
+		fvp_reclaim_forget(pool, seg);
 		err = fvp_reclaim_void_through(pool, seg);
+	}
 	mutex_unlock(&pool->seg_mutex);
 	return err;
+}
+
+int fvp_pool_flush_flash(struct fvp_pool *pool)
+{
+	u32 i;
+	int err;
+
+	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
+		return -EIO;
+	for (i = 0; i < pool->flash_count; i++) {
+		if (!fvp_host_dev_volatile(pool->flash[i].dev))
+			continue;
+		err = fvp_io_flush(pool->flash[i].dev);
+		if (err) {
+			fvp_health_flash_failed(pool, pool->flash[i].dev, err);
+			return -EIO;
+		}
+	}
+	return 0;
 }
 
 /* Undoes what fvp_pool_open() did, as far as it came. */
 static void pool_free(struct fvp_pool *pool)
 {
+	if (pool->destage_wq)
+		destroy_workqueue(pool->destage_wq);
 	if (pool->bg_wq)
 		destroy_workqueue(pool->bg_wq);
 	if (pool->io_wq)
@@ -201,6 +237,7 @@ static void pool_free(struct fvp_pool *pool)
 	mempool_destroy(pool->write_pool);
 	kvfree(pool->load_order);
 	kvfree(pool->segments);
+	vfree(pool->zeroes);
 	vfree(pool->super_mem);
 	vfree(pool->super);
 	kvfree(pool);
@@ -230,7 +267,7 @@ static int pool_read(struct fvp_pool *pool, struct open_args *args)
 	if (!err)
 		err = fvp_volumes_open(pool);
 	if (!err)
-		err = fvp_load_scan(pool);
+		err = fvp_load_scan(pool, args->err, args->err_len);
 	return err;
 }
 
@@ -246,12 +283,21 @@ static int pool_start(struct fvp_pool *pool, struct open_args *args)
 	 */
 	for (i = 0; i < pool->flash_count && !err; i++)
 		err = fvp_io_flush(pool->flash[i].dev);
-	if (!err)
-		err = room_make(pool);
+	if (err)
+		goto out;
 	pool->load_gen_end = pool->log.next_gen;
 	pool->loading = true;
+	/* Dirty data first: without it nothing may be served. */
+	err = fvp_load_dirty(pool, args->err, args->err_len);
+	if (err)
+		return err;
+	err = room_make(pool);
 	if (!err)
 		err = fvp_log_start(pool);
+	/* All is dirty: destaging makes room, and the log begins then. */
+	if (err == -EAGAIN)
+		err = 0;
+out:
 	if (err)
 		snprintf(args->err, args->err_len, "%s: flash takes no writes (error %d)",
 			 fvp_host_dev_name(pool->flash[0].dev), err);

@@ -8,13 +8,15 @@
  *	vol->lock		in-flight writes and fills; process context only
  *	region lock (index.c)	process context only
  *	log->lock		irq-safe
- *	segs.lock, fill_lock	irq-safe; innermost
+ *	segs.lock, fill_lock, vol->pace_lock	irq-safe; innermost
  */
 #ifndef FVP_POOL_H
 #define FVP_POOL_H
 
 #include "fvp_format.h"
 #include "fvp_uapi.h"
+#include "commit.h"
+#include "dirty.h"
 #include "host.h"
 #include "index.h"
 #include "log.h"
@@ -51,6 +53,9 @@ struct fvp_pool {
 	u32 segment_shift; /* log2(segment_sectors) */
 	u32 segment_count; /* all devices */
 	u32 io_sectors_max; /* longest miss or write in one piece, power of two */
+	u32 dirty_segments_max; /* from the oldest with dirty data to the current one */
+	bool flash_volatile; /* a device has a volatile cache */
+	void *zeroes; /* FVP_IO_SECTORS_MAX sectors of them */
 	u8 uuid[16];
 	u64 key;
 	struct fvp_segment *segments; /* [segment_count] */
@@ -83,14 +88,19 @@ struct fvp_pool {
 	struct work_struct seal_work;
 	struct work_struct reclaim_work;
 	struct work_struct load_work;
+	struct work_struct hurry_work; /* destaging goes all out */
+	u64 hurry_ns; /* since when; READ_ONCE/WRITE_ONCE */
 	struct delayed_work health_work;
 	struct workqueue_struct *io_wq; /* continuations of guest I/O: never wait for the log */
 	struct workqueue_struct *bg_wq; /* fills, seal, prepare, reclaim, load */
+	struct workqueue_struct *destage_wq; /* sleeps, on origins */
 
 	struct mutex seg_mutex; /* the loader or reclaim, at one segment; outside super_mutex */
 	struct fvp_segment **load_order; /* by generation; the loader takes from the end */
 	u32 load_count;
 	u64 load_gen_end; /* segments from this generation on are not for the loader */
+	u64 load_tail_gen; /* the tail at activation: before it only dirty data counts */
+	u64 load_dirty_gen; /* from there to this generation nothing is dirty */
 	u32 scan_errors;
 
 	struct mutex super_mutex; /* protects super, its volume table and the volumes lists */
@@ -120,10 +130,38 @@ struct fvp_volume {
 	bool active; /* between resume and suspend */
 	bool serving; /* hits allowed: active, pool healthy, mode not pass-through */
 
-	spinlock_t lock; /* protects writes, fills */
-	struct rb_root_cached writes; /* struct fvp_write in flight, by range */
+	spinlock_t lock; /* protects claims, fills, and write-back's below */
+	struct rb_root_cached claims; /* struct fvp_claim, by range */
 	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
 	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
+
+	/* Write-back: commit.h, dirty.h, destage.h, pace.h, lost.h. */
+	u8 commit; /* enum fvp_commit_state; vol->lock, READ_ONCE */
+	u8 order; /* enum fvp_order */
+	bool suspending; /* drained for a suspend: no write-back until resume; vol->lock */
+	bool draining; /* write-back is to end; vol->lock */
+	bool origin_unflushed; /* writes before write-back may sit in the origin's cache */
+	bool rescue; /* flash has failed, its dirty data is being saved; vol->lock */
+	bool saved; /* ... and has been, as far as flash gave it; vol->lock */
+	struct list_head held; /* of struct fvp_commit: requests that wait for that */
+	struct fvp_dirty dirty;
+	u64 flush_until; /* destage all out until dirty.out is there */
+	struct delayed_work destage_work;
+	struct fvp_destage *destage; /* the worker's */
+	bool destage_stopped;
+	bool skip_damaged; /* what cannot be read is given up */
+	u32 destage_failures; /* of the origin, in a row */
+	s32 destage_integral;
+	u64 origin_ns, origin_ns_best; /* latency of destage writes: now, and at best */
+	u64 drain_rate; /* sectors a second */
+	spinlock_t pace_lock; /* irq-safe, innermost */
+	struct list_head paced; /* of struct fvp_commit: acknowledgements that wait */
+	u64 pace_ns; /* the clock; pace_lock */
+	bool pace_stopping;
+	struct work_struct pace_work;
+	struct rb_root_cached lost; /* vol->lock */
+	u32 lost_count;
+	u64 lost_sectors;
 
 	/* See settle.h. */
 	bool origin_volatile; /* set at attach */
@@ -134,6 +172,8 @@ struct fvp_volume {
 	u64 settled_place; /* by settled entries; settle_work, or nobody while suspended */
 	struct delayed_work settle_work;
 	u64 load_settled, load_settled_from; /* the loader's */
+	u64 load_watermark; /* likewise: a place */
+	u64 watermark; /* the last that is durable in the log: a place; the destager's */
 
 	struct fvp_volume_stats __percpu *stats;
 };
@@ -230,7 +270,7 @@ u32 fvp_volume_lost(struct fvp_volume *vol, struct fvp_lost_range *out, u32 max)
 /* Accepts the loss: the ranges are the origin's again. */
 void fvp_volume_forget_lost(struct fvp_volume *vol);
 
-/* Volumes whose dirty data waits for their origin to be attached; sectors of it. */
+/* Volumes whose dirty data waits for their origin to be attached; sectors of it, if wanted. */
 u32 fvp_pool_waiting(struct fvp_pool *pool, u64 *sectors);
 
 /*
@@ -254,6 +294,27 @@ struct fvp_volume *fvp_volume_get(struct fvp_pool *pool, u32 id);
 /* Within core: makes the volumes that the volume table says have content.  At activation. */
 int fvp_volumes_open(struct fvp_pool *pool);
 void fvp_volumes_close(struct fvp_pool *pool);
+
+/* Within core: flushes all flash devices with a volatile cache.  0 or -EIO: pool failed. */
+int fvp_pool_flush_flash(struct fvp_pool *pool);
+
+/* Within core: write-back has ended: the requested mode is in force.  Sleeps. */
+void fvp_volume_back_ended(struct fvp_volume *vol);
+
+/*
+ * Within core: notes a watermark in the superblock, for when the log has no room.  0 or
+ * -EIO.  Sleeps.
+ */
+int fvp_volume_mark(struct fvp_volume *vol, u64 place);
+
+/* Within core: puts the watermark into pool->super.  Caller holds super_mutex. */
+void fvp_volume_watermark_note(struct fvp_volume *vol);
+
+/* Within core: a drain cannot end as things are. */
+bool fvp_volume_drain_hopeless(const struct fvp_volume *vol);
+
+/* Within core: flash has failed; begins to save what is dirty.  True: there is something. */
+bool fvp_volume_rescue(struct fvp_volume *vol);
 
 /* Within core: could this entry be one of the volume's? */
 bool fvp_entry_in_volume(const struct fvp_volume *vol, const struct fvp_entry *entry);

@@ -21,7 +21,7 @@ struct fvp_fill *fvp_fill_new(struct fvp_volume *vol, u64 lba, u32 len_sectors,
 	enum fvp_mode mode = fvp_volume_effective_mode(vol);
 	struct fvp_fill *fill;
 
-	if (mode != FVP_MODE_WRITE_THROUGH &&
+	if (mode != FVP_MODE_WRITE_THROUGH && mode != FVP_MODE_WRITE_BACK &&
 	    (mode != FVP_MODE_READ_ONLY_CACHE || kind == FVP_FILL_WRITE))
 		return NULL;
 	if (atomic64_add_return(len_sectors, &pool->fill_sectors) > (s64)pool->fill_sectors_max)
@@ -86,7 +86,7 @@ bool fvp_fill_register(struct fvp_fill *fill)
 	u64 first = fill->range.start, last = fill->range.last;
 
 	lockdep_assert_held(&vol->lock);
-	if (interval_tree_iter_first(&vol->writes, first, last))
+	if (interval_tree_iter_first(&vol->claims, first, last))
 		return false;
 	other = interval_tree_iter_first(&vol->fills, first, last);
 	for (; other; other = interval_tree_iter_next(other, first, last))
@@ -142,6 +142,17 @@ static void miss_done(struct fvp_io *io)
 	queue_work(fill->vol->pool->io_wq, &fill->work);
 }
 
+/*
+ * A write-back write may have come and gone between the lookup and now: then the origin
+ * has older data, good for this read but not to be kept.
+ */
+static bool still_missed(struct fvp_volume *vol, const struct fvp_request *rq)
+{
+	struct fvp_hit hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
+
+	return hit.found == FVP_FOUND_NOTHING && hit.len_sectors == rq->len_sectors;
+}
+
 bool fvp_populate_miss(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	struct fvp_fill *fill = fvp_fill_new(vol, rq->lba, rq->len_sectors, FVP_FILL_READ);
@@ -151,6 +162,10 @@ bool fvp_populate_miss(struct fvp_volume *vol, struct fvp_request *rq)
 		return false;
 	spin_lock(&vol->lock);
 	registered = fvp_fill_register(fill);
+	if (registered && !still_missed(vol, rq)) {
+		fill_unregister(fill);
+		registered = false;
+	}
 	spin_unlock(&vol->lock);
 	if (!registered) {
 		fill_free(fill);

@@ -7,14 +7,52 @@
 /* Segments that go with one superblock update. */
 #define RECLAIM_BATCH 4
 
-/* The tail passes generation gen, durably: what is older is void at any replay. */
-static int tail_advance(struct fvp_pool *pool, u64 gen)
+/*
+ * Segments before the tail that hold dirty data stay; the superblock lists them.  -ENOSPC:
+ * too many.  Caller holds super_mutex.
+ */
+static int pinned_list(struct fvp_pool *pool, u64 tail_gen)
 {
+	struct fvp_super *super = pool->super;
+	struct fvp_segment *seg;
+	unsigned long flags;
 	int err = 0;
 
+	super->pinned_count = 0;
+	spin_lock_irqsave(&pool->segs.lock, flags);
+	list_for_each_entry (seg, &pool->segs.order, node) {
+		if (seg->gen >= tail_gen)
+			break;
+		if (!READ_ONCE(seg->dirty))
+			continue;
+		if (super->pinned_count == FVP_PINNED_MAX) {
+			err = -ENOSPC;
+			break;
+		}
+		super->pinned[super->pinned_count++] = seg->gen;
+	}
+	spin_unlock_irqrestore(&pool->segs.lock, flags);
+	return err;
+}
+
+/*
+ * The tail passes generation gen, durably: what is older is void at any replay, but for
+ * dirty data.
+ */
+static int tail_advance(struct fvp_pool *pool, u64 gen)
+{
+	struct fvp_volume *vol;
+	u64 tail;
+	int err;
+
 	mutex_lock(&pool->super_mutex);
-	if (pool->super->tail_gen <= gen) {
-		WRITE_ONCE(pool->super->tail_gen, gen + 1);
+	tail = max(pool->super->tail_gen, gen + 1);
+	err = pinned_list(pool, tail);
+	if (!err) {
+		WRITE_ONCE(pool->super->tail_gen, tail);
+		/* Watermark entries go with their segments. */
+		list_for_each_entry (vol, &pool->volumes, node)
+			fvp_volume_watermark_note(vol);
 		err = fvp_super_write(pool, NULL);
 	}
 	mutex_unlock(&pool->super_mutex);
@@ -50,7 +88,10 @@ static void segment_evict(struct fvp_pool *pool, struct fvp_segment *seg,
 	mutex_unlock(&pool->super_mutex);
 }
 
-/* The next oldest segments, at most RECLAIM_BATCH, as far as they are LIVE. */
+/*
+ * The next oldest segments, at most RECLAIM_BATCH, as far as they are LIVE.  Those with
+ * dirty data are passed by: one volume whose origin is away must not stop the others.
+ */
 static u32 batch_take(struct fvp_pool *pool, struct fvp_segment **batch)
 {
 	struct fvp_segments *segs = &pool->segs;
@@ -64,7 +105,8 @@ static u32 batch_take(struct fvp_pool *pool, struct fvp_segment **batch)
 	list_for_each_entry (seg, &segs->order, node) {
 		if (count == want || seg->state != FVP_SEGMENT_LIVE)
 			break;
-		batch[count++] = seg;
+		if (!READ_ONCE(seg->dirty))
+			batch[count++] = seg;
 	}
 	spin_unlock_irqrestore(&segs->lock, flags);
 	return count;
@@ -121,16 +163,25 @@ void fvp_reclaim_work(struct work_struct *work)
 	} while (freed);
 }
 
+void fvp_reclaim_forget(struct fvp_pool *pool, struct fvp_segment *seg)
+{
+	const struct fvp_segment_entries unknown = { 0 };
+
+	segment_evict(pool, seg, &unknown);
+}
+
 int fvp_reclaim_void_through(struct fvp_pool *pool, struct fvp_segment *seg)
 {
 	struct fvp_segment *oldest;
-	bool last = false;
+	u64 gen = seg->gen;
 	int err;
 
 	lockdep_assert_held(&pool->seg_mutex);
-	err = tail_advance(pool, seg->gen);
-	while (!err && !last && (oldest = fvp_segment_oldest(pool))) {
-		last = oldest == seg;
+	err = tail_advance(pool, gen);
+	while (!err && (oldest = fvp_segment_oldest(pool)) && oldest->gen <= gen) {
+		/* Loaded for its dirty data, which has been destaged since. */
+		if (oldest->gen < pool->load_tail_gen || oldest->gen >= pool->load_dirty_gen)
+			fvp_reclaim_forget(pool, oldest);
 		fvp_segment_release(pool, oldest);
 	}
 	return err;

@@ -39,7 +39,9 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
 	disk->len_sectors = cpu_to_le32(block->len_sectors);
 	disk->entry_count = cpu_to_le32(block->entry_count);
-	disk->crc = cpu_to_le32(block_crc(mem, block_crc_bytes(block->kind, block->entry_count)));
+	/* In one go: a call of crc32c() costs as much as some hundred bytes of it. */
+	disk->crc = 0;
+	disk->crc = cpu_to_le32(crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
 }
 
 /* Length and entry count against the kind and the segment. */
@@ -142,38 +144,35 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 }
 
 /*
- * Counts the entries of the segment in ram that are not void, and stores them at
- * out if there is an out.  In RAM a record's header begins its log block; on flash it
- * ends there (log.c).
+ * Counts the entries of the segment in ram, up to sector end, that are not void, and stores
+ * them at out if there is an out.  What is in ram is ours and needs no look at checksums.  There
+ * a record's header begins its log block; on flash it ends there (log.c).
  */
-static u32 ram_entries(const struct fvp_media *media, void *ram, u64 gen,
+static u32 ram_entries(const struct fvp_media *media, const void *ram, u32 end,
 		       struct fvp_disk_entry *out)
 {
-	u32 b = media->block_sectors, at = b, count = 0, i, offset;
-	struct fvp_block block;
+	u32 b = media->block_sectors, at = b, count = 0, i;
 
-	while (at + b <= media->segment_sectors) {
-		struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
+	while (at < end) {
+		const struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
+		u32 entries = le32_to_cpu(disk->entry_count);
 
-		offset = at + b - min_t(u32, disk->header_sectors, b);
-		if (fvp_block_decode(media, disk, FVP_BLOCK_RECORD, offset, &block) ||
-		    block.segment_gen != gen)
-			break;
-		for (i = 0; i < block.entry_count; i++) {
-			if (le16_to_cpu(disk->entries[i].kind) == FVP_ENTRY_VOID)
+		for (i = 0; i < entries; i++) {
+			if (disk->entries[i].kind == cpu_to_le16(FVP_ENTRY_VOID))
 				continue;
 			if (out)
-				memcpy(&out[count], &disk->entries[i], sizeof(*out));
+				out[count] = disk->entries[i];
 			count++;
 		}
-		at = round_up(offset + block.len_sectors, b);
+		at = round_up(le32_to_cpu(disk->offset_sectors) + le32_to_cpu(disk->len_sectors),
+			      b);
 	}
 	return count;
 }
 
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tail_gen)
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen)
 {
-	u32 count = ram_entries(media, ram, gen, NULL);
+	u32 count = ram_entries(media, ram, end, NULL);
 	u32 len = fvp_summary_sectors(media, count), seg = media->segment_sectors;
 	void *start = ram + (size_t)(seg - len) * FVP_SECTOR_BYTES;
 	void *footer = ram + (size_t)(seg - media->block_sectors) * FVP_SECTOR_BYTES;
@@ -186,8 +185,9 @@ u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tai
 		.entry_count = count,
 	};
 
-	memset(start, 0, (size_t)len * FVP_SECTOR_BYTES);
-	ram_entries(media, ram, gen, start);
+	/* By words: counted in instructions, bytes take eight times as many. */
+	memset64(start, 0, (size_t)len * FVP_SECTOR_BYTES / sizeof(u64));
+	ram_entries(media, ram, end, start);
 	block.arg = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &block, footer);
 	return seg - len;

@@ -88,9 +88,9 @@ void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
 
 /*
- * Builds the summary of a segment whose records are in ram, of generation gen:
- * entries and footer at the segment's end.  Returns the summary's first sector.
+ * Builds the summary of a segment whose records are in ram, up to sector end, of generation
+ * gen: entries and footer at the segment's end.  Returns the summary's first sector.
  */
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u64 gen, u64 tail_gen);
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen);
 
 #endif /* FVP_RECORD_H */

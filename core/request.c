@@ -5,19 +5,27 @@
  *	read	hit	flash, remapped; no lock, no copy
  *		hit in an open segment	its RAM buffer
  *		miss	origin, through a buffer that then fills (populate.c)
- *	write, discard, write-zeroes	write.c
- *	flush	origin: flash is not authoritative in the modes of this version
+ *	write, discard, write-zeroes	write-back: commit.c; else write.c
+ *	flush	write-back: flash; else origin
  *
  * The host enters by fvp_request_map() and comes back by fvp_request_end(); both are
  * inline in hit.h, with the whole of a plain hit.  The rest of a read is here.
  */
 #include "bounce.h"
+#include "dirty.h"
 #include "hit.h"
+#include "lost.h"
 #include "pool.h"
 #include "populate.h"
 #include "request.h"
 #include "settle.h"
 #include "write.h"
+
+/* Dirty data is read this often before its read is an error. */
+#define READ_TRIES 3
+#define READ_RETRY_MS 5
+/* ... and is waited for in pieces: a minute in all. */
+#define READ_WAITS 12000
 
 enum fvp_map fvp_request_origin(struct fvp_volume *vol, struct fvp_request *rq)
 {
@@ -55,6 +63,19 @@ static noinline enum fvp_map read_ram(struct fvp_volume *vol, struct fvp_request
 	return FVP_MAP_TAKEN;
 }
 
+/* Write-back: zeroes that the origin does not have yet, or data that is lost. */
+static noinline enum fvp_map read_dataless(struct fvp_volume *vol, struct fvp_request *rq,
+					   u32 found)
+{
+	if (found == FVP_FOUND_ZERO) {
+		fvp_host_mem_to_request(vol->pool->zeroes, rq);
+		fvp_stat_hit(vol, rq->len_sectors);
+		fvp_stat_add(vol, ram_hit_sectors, rq->len_sectors);
+	}
+	fvp_host_complete(rq, found == FVP_FOUND_ZERO ? 0 : -EIO);
+	return FVP_MAP_TAKEN;
+}
+
 static noinline enum fvp_map read_miss(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	miss_count(vol, rq->len_sectors);
@@ -65,29 +86,14 @@ static noinline enum fvp_map read_miss(struct fvp_volume *vol, struct fvp_reques
 	return fvp_request_origin(vol, rq);
 }
 
-/*
- * What fvp_read_hit() (hit.h) has found not to be a plain hit.  Unpins, or hands the
- * pin on.
- */
-enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin)
+/* All of it is on flash, at addr and on, or on its way there.  Unpins, or hands the pin on. */
+static enum fvp_map read_data(struct fvp_volume *vol, struct fvp_request *rq, int pin, u64 addr)
 {
-	struct fvp_hit hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
 	struct fvp_pool *pool = vol->pool;
-	struct fvp_segment *seg;
-	u32 offset;
+	struct fvp_segment *seg = fvp_segment_at(pool, addr);
+	u32 offset = (u32)addr & (pool->segment_sectors - 1);
 	void *ram;
 
-	/* A miss is one I/O of ours, a hit as long as the extents go on. */
-	if (!hit.hit)
-		hit.len_sectors = min(hit.len_sectors, request_reach(pool, rq->lba));
-	if (hit.len_sectors < rq->len_sectors)
-		fvp_host_accept(rq, hit.len_sectors);
-	if (!hit.hit) {
-		fvp_pin_leave(&pool->reads, pin);
-		return read_miss(vol, rq);
-	}
-	seg = fvp_segment_at(pool, hit.addr);
-	offset = (u32)hit.addr & (pool->segment_sectors - 1);
 	fvp_segment_hit_note(pool, seg, offset);
 	/* Its content was there before the index said so. */
 	ram = READ_ONCE(seg->ram);
@@ -98,10 +104,105 @@ enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int p
 	return fvp_read_remap(vol, rq, pin, seg, offset);
 }
 
+/*
+ * What fvp_read_hit() (hit.h) has found not to be a plain hit.  Unpins, or hands the
+ * pin on.
+ */
+enum fvp_map fvp_read_slow(struct fvp_volume *vol, struct fvp_request *rq, int pin)
+{
+	struct fvp_hit hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
+	struct fvp_pool *pool = vol->pool;
+
+	/* A miss is one I/O of ours, a hit as long as the extents go on. */
+	if (hit.found != FVP_FOUND_DATA)
+		hit.len_sectors = min(hit.len_sectors, request_reach(pool, rq->lba));
+	if (hit.len_sectors < rq->len_sectors)
+		fvp_host_accept(rq, hit.len_sectors);
+	if (hit.found != FVP_FOUND_DATA) {
+		fvp_pin_leave(&pool->reads, pin);
+		return hit.found == FVP_FOUND_NOTHING ? read_miss(vol, rq)
+						      : read_dataless(vol, rq, hit.found);
+	}
+	return read_data(vol, rq, pin, hit.addr);
+}
+
+/* Waits until what failed flash still gives is on the origin.  True: it does wait. */
+static bool rescue_wait(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	bool wait;
+
+	if (!READ_ONCE(vol->rescue))
+		return false;
+	spin_lock(&vol->lock);
+	wait = vol->rescue;
+	if (wait)
+		fvp_commit_hold(vol, rq);
+	spin_unlock(&vol->lock);
+	return wait;
+}
+
+/* Reading it, or writing, is an error: see lost.h. */
+static bool request_lost(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	if (likely(!READ_ONCE(vol->lost_count)) ||
+	    !fvp_lost_overlaps(vol, rq->lba, rq->len_sectors))
+		return false;
+	fvp_host_complete(rq, -EIO);
+	return true;
+}
+
 enum fvp_map fvp_read_unserved(struct fvp_volume *vol, struct fvp_request *rq)
 {
+	if (rescue_wait(vol, rq) || request_lost(vol, rq))
+		return FVP_MAP_TAKEN;
 	miss_count(vol, rq->len_sectors);
 	return fvp_request_origin(vol, rq);
+}
+
+static enum fvp_map request_flush(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	int map = fvp_commit_flush(vol, rq);
+
+	if (map != FVP_MAP_NOT_BACK)
+		return map;
+	rq->dev = vol->origin;
+	rq->dev_sector = 0;
+	rq->lba = fvp_settle_mark(vol);
+	rq->state = FVP_REQUEST_FLUSH;
+	return FVP_MAP_REMAP;
+}
+
+static enum fvp_map request_write(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	int map = fvp_commit_map(vol, rq);
+
+	if (map != FVP_MAP_NOT_BACK)
+		return map;
+	if (request_lost(vol, rq))
+		return FVP_MAP_TAKEN;
+	rq->state = FVP_REQUEST_WRITE;
+	return fvp_write_map(vol, rq);
+}
+
+void fvp_request_redo(struct fvp_request *rq)
+{
+	struct fvp_volume *vol = rq->volume;
+	enum fvp_map map;
+
+	switch (rq->op) {
+	case FVP_REQ_READ:
+		/* Held for a rescue: no flash serves the volume any more. */
+		map = fvp_read_unserved(vol, rq);
+		break;
+	case FVP_REQ_FLUSH:
+		map = request_flush(vol, rq);
+		break;
+	default:
+		map = request_write(vol, rq);
+		break;
+	}
+	if (map == FVP_MAP_REMAP)
+		fvp_host_forward(rq);
 }
 
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
@@ -110,11 +211,7 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 	switch (rq->op) {
 	case FVP_REQ_FLUSH:
 		fvp_stat_inc(vol, flush_ios);
-		rq->dev = vol->origin;
-		rq->dev_sector = 0;
-		rq->lba = fvp_settle_mark(vol);
-		rq->state = FVP_REQUEST_FLUSH;
-		return FVP_MAP_REMAP;
+		return request_flush(vol, rq);
 	case FVP_REQ_WRITE:
 		if (rq->len_sectors > request_reach(vol->pool, rq->lba))
 			fvp_host_accept(rq, request_reach(vol->pool, rq->lba));
@@ -122,11 +219,13 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 		fvp_stat_add(vol, write_sectors, rq->len_sectors);
 		break;
 	default:
+		/* As long as an entry may be that waits for its destaging. */
+		if (rq->len_sectors > FVP_DIRTY_LEN_MAX)
+			fvp_host_accept(rq, FVP_DIRTY_LEN_MAX);
 		fvp_stat_inc(vol, discard_ios);
 		break;
 	}
-	rq->state = FVP_REQUEST_WRITE;
-	return fvp_write_map(vol, rq);
+	return request_write(vol, rq);
 }
 
 /* What is no read hit has come back from its device. Any context. */
@@ -138,28 +237,83 @@ void fvp_request_other_end(struct fvp_request *rq, int error)
 		fvp_settle_flushed(rq->volume, rq->lba);
 }
 
-/*
- * Flash could not be read: what it holds there is not to be used again, and the
- * origin has it too.  Process context.
- */
-static void read_retry(struct work_struct *work)
+/* The pool's address of what a read was sent to, or FVP_ADDR_NONE. */
+static u64 request_addr(const struct fvp_pool *pool, const struct fvp_request *rq)
 {
-	struct fvp_request *rq = container_of(work, struct fvp_request, work);
-	struct fvp_volume *vol = rq->volume;
-	struct fvp_pool *pool = vol->pool;
 	u32 i;
 
 	for (i = 0; i < pool->flash_count; i++) {
-		struct fvp_flash *flash = &pool->flash[i];
-		u64 addr = (u64)flash->segment_first << pool->segment_shift;
+		const struct fvp_flash *flash = &pool->flash[i];
 
-		if (flash->dev != rq->dev)
-			continue;
-		addr += rq->dev_sector - flash->first_segment_sector;
-		fvp_index_kill(&vol->index, rq->lba, rq->len_sectors, addr, rq->len_sectors);
+		if (flash->dev == rq->dev)
+			return ((u64)flash->segment_first << pool->segment_shift) + rq->dev_sector -
+			       flash->first_segment_sector;
 	}
-	fvp_request_origin(vol, rq);
-	fvp_host_forward(rq);
+	return FVP_ADDR_NONE;
+}
+
+/*
+ * Serves a read anew from a worker, where it cannot be cut: what the index says of all of
+ * it alike.  A range that is dirty and in pieces by now is destaged first.
+ */
+static enum fvp_map read_again(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_pool *pool = vol->pool;
+	u32 waits = 0;
+
+	while (READ_ONCE(vol->serving)) {
+		int pin = fvp_pin_enter(&pool->reads);
+		struct fvp_hit hit = fvp_index_lookup(&vol->index, rq->lba, rq->len_sectors);
+
+		if (hit.len_sectors == rq->len_sectors && hit.found == FVP_FOUND_DATA)
+			return read_data(vol, rq, pin, hit.addr);
+		fvp_pin_leave(&pool->reads, pin);
+		if (hit.len_sectors == rq->len_sectors && hit.found != FVP_FOUND_NOTHING)
+			return read_dataless(vol, rq, hit.found);
+		if (!fvp_dirty_covers(vol, rq->lba, rq->len_sectors))
+			break;
+		if (waits++ == READ_WAITS) {
+			fvp_host_complete(rq, -EIO);
+			return FVP_MAP_TAKEN;
+		}
+		fvp_volume_flush(vol);
+		msleep(READ_RETRY_MS);
+	}
+	return fvp_read_unserved(vol, rq);
+}
+
+void fvp_read_fallback(struct fvp_volume *vol, struct fvp_request *rq, u64 addr)
+{
+	enum fvp_map map;
+
+	if (addr != FVP_ADDR_NONE && !READ_ONCE(vol->dirty.entries) && !READ_ONCE(vol->rescue)) {
+		/* Not to be used again, and the origin has it too. */
+		fvp_index_kill(&vol->index, rq->lba, rq->len_sectors, addr, rq->len_sectors);
+		map = fvp_request_origin(vol, rq);
+	} else if (READ_ONCE(vol->serving) && fvp_dirty_covers(vol, rq->lba, rq->len_sectors)) {
+		/*
+		 * Only flash has it, or some of it: again, a few times.  (An extent may be
+		 * clean in part, and is left alone until all is.)
+		 */
+		if (addr != FVP_ADDR_NONE && rq->tries++ == READ_TRIES) {
+			fvp_host_complete(rq, -EIO);
+			return;
+		}
+		msleep(READ_RETRY_MS);
+		map = read_again(vol, rq);
+	} else {
+		map = READ_ONCE(vol->serving) ? fvp_request_origin(vol, rq)
+					      : fvp_read_unserved(vol, rq);
+	}
+	if (map == FVP_MAP_REMAP)
+		fvp_host_forward(rq);
+}
+
+static void read_retry(struct work_struct *work)
+{
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+
+	fvp_read_fallback(rq->volume, rq, request_addr(rq->volume->pool, rq));
 }
 
 enum fvp_end fvp_read_failed(struct fvp_request *rq)

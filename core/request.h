@@ -6,6 +6,7 @@
 #ifndef FVP_REQUEST_H
 #define FVP_REQUEST_H
 
+#include "commit.h"
 #include "host.h"
 
 struct fvp_volume;
@@ -58,7 +59,10 @@ struct fvp_request {
 	u64 dev_sector;
 	struct fvp_volume *volume;
 	void *owner; /* struct fvp_write, fvp_miss ... that waits for this one */
+	u8 tries; /* of a flash read */
+	bool nomem; /* memory was short: wait a little */
 	struct work_struct work;
+	struct fvp_commit commit; /* write-back; see there */
 };
 
 enum fvp_end {
@@ -68,4 +72,13 @@ enum fvp_end {
 
 /* Within core: points a read at the origin, for FVP_MAP_REMAP or fvp_host_forward(). */
 enum fvp_map fvp_request_origin(struct fvp_volume *vol, struct fvp_request *rq);
+
+/* Within core: decides anew about a request that was held.  Process context. */
+void fvp_request_redo(struct fvp_request *rq);
+
+/*
+ * Within core: flash does not give what the index says it has.  Serves the read otherwise:
+ * from the origin if that has it too.  Process context.
+ */
+void fvp_read_fallback(struct fvp_volume *vol, struct fvp_request *rq, u64 addr);
 #endif /* FVP_REQUEST_H */

@@ -70,15 +70,20 @@ void fvp_segment_set_state(struct fvp_pool *pool, struct fvp_segment *seg, u8 st
 struct fvp_segment *fvp_segment_oldest(struct fvp_pool *pool)
 {
 	struct fvp_segments *segs = &pool->segs;
-	struct fvp_segment *seg;
+	struct fvp_segment *seg, *found = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&segs->lock, flags);
-	seg = list_first_entry_or_null(&segs->order, struct fvp_segment, node);
-	if (seg && seg->state != FVP_SEGMENT_LIVE)
-		seg = NULL;
+	list_for_each_entry (seg, &segs->order, node) {
+		if (seg->state != FVP_SEGMENT_LIVE)
+			break;
+		if (READ_ONCE(seg->dirty))
+			continue;
+		found = seg;
+		break;
+	}
 	spin_unlock_irqrestore(&segs->lock, flags);
-	return seg;
+	return found;
 }
 
 u32 fvp_segment_free_count(struct fvp_pool *pool)

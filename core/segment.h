@@ -43,6 +43,7 @@ struct fvp_segment {
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
 	u32 dirty; /* entries that the origin does not have; log->lock */
+	u32 end; /* sector behind its last record, once it takes no more */
 	u8 state; /* enum fvp_segment_state; segs->lock */
 };
 
@@ -90,7 +91,7 @@ struct fvp_media fvp_pool_media(const struct fvp_pool *pool);
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen);
 void fvp_segment_release(struct fvp_pool *pool, struct fvp_segment *seg);
 void fvp_segment_set_state(struct fvp_pool *pool, struct fvp_segment *seg, u8 state);
-/* The oldest segment if it is LIVE, else NULL: it must not be overtaken. */
+/* The oldest segment without dirty data if it is LIVE, else NULL. */
 struct fvp_segment *fvp_segment_oldest(struct fvp_pool *pool);
 u32 fvp_segment_free_count(struct fvp_pool *pool);
 

@@ -36,6 +36,8 @@ static void volume_encode(const struct fvp_super_volume *vol, struct fvp_disk_vo
 	disk->epoch = cpu_to_le64(vol->epoch);
 	disk->size_sectors = cpu_to_le64(vol->size_sectors);
 	disk->mode = cpu_to_le32(vol->mode);
+	disk->flags = cpu_to_le32(vol->flags);
+	disk->watermark = cpu_to_le64(vol->watermark);
 	memcpy(disk->name, vol->name, strnlen(vol->name, FVP_NAME_BYTES - 1));
 }
 
@@ -47,6 +49,8 @@ static void volume_decode(const struct fvp_disk_volume *disk, struct fvp_super_v
 	vol->epoch = le64_to_cpu(disk->epoch);
 	vol->size_sectors = le64_to_cpu(disk->size_sectors);
 	vol->mode = le32_to_cpu(disk->mode);
+	vol->flags = le32_to_cpu(disk->flags);
+	vol->watermark = le64_to_cpu(disk->watermark);
 	memcpy(vol->name, disk->name, FVP_NAME_BYTES);
 	vol->name[FVP_NAME_BYTES - 1] = '\0';
 }
@@ -55,9 +59,14 @@ void fvp_super_encode(const struct fvp_super *super, void *out)
 {
 	struct fvp_disk_super *disk = out;
 	struct fvp_disk_volume *table = out + FVP_SUPER_BYTES;
-	u32 i, table_bytes = super->volume_count * sizeof(*table);
+	__le64 *pinned = (__le64 *)&table[super->volume_count];
+	u32 table_bytes =
+		super->volume_count * sizeof(*table) + super->pinned_count * sizeof(*pinned);
+	u32 i;
 
-	memset(out, 0, fvp_super_bytes(super->volume_count));
+	memset(out, 0, fvp_super_bytes(super->volume_count, super->pinned_count));
+	for (i = 0; i < super->pinned_count; i++)
+		pinned[i] = cpu_to_le64(super->pinned[i]);
 	for (i = 0; i < super->volume_count; i++)
 		volume_encode(&super->volumes[i], &table[i]);
 	memcpy(disk->magic, FVP_SUPER_MAGIC, sizeof(disk->magic));
@@ -80,6 +89,7 @@ void fvp_super_encode(const struct fvp_super *super, void *out)
 	disk->volume_count = cpu_to_le32(super->volume_count);
 	disk->table_crc = cpu_to_le32(crc32c(~0u, table, table_bytes));
 	disk->next_volume_id = cpu_to_le32(super->next_volume_id);
+	disk->pinned_count = cpu_to_le32(super->pinned_count);
 	memcpy(disk->label, super->label, strnlen(super->label, FVP_NAME_BYTES - 1));
 	memcpy(disk->members, super->members, sizeof(disk->members));
 	disk->crc = cpu_to_le32(super_crc(disk));
@@ -108,7 +118,8 @@ static int geometry_check(const struct fvp_disk_super *disk, u64 device_sectors,
 	    first > fvp_super_copy_sector(sectors, 1) ||
 	    count > (fvp_super_copy_sector(sectors, 1) - first) / seg)
 		return -EUCLEAN;
-	if (le32_to_cpu(disk->volume_count) > FVP_VOLUMES_MAX)
+	if (le32_to_cpu(disk->volume_count) > FVP_VOLUMES_MAX ||
+	    le32_to_cpu(disk->pinned_count) > FVP_PINNED_MAX)
 		return -EUCLEAN;
 	if (sectors > device_sectors) {
 		*why = "the device is smaller than its superblock says";
@@ -142,7 +153,7 @@ int fvp_super_peek(const void *in, u64 device_sectors, u32 *bytes, const char **
 	err = geometry_check(disk, device_sectors, why);
 	if (err)
 		return err;
-	*bytes = fvp_super_bytes(le32_to_cpu(disk->volume_count));
+	*bytes = fvp_super_bytes(le32_to_cpu(disk->volume_count), le32_to_cpu(disk->pinned_count));
 	*why = NULL;
 	return 0;
 }
@@ -158,6 +169,10 @@ static int volumes_check(const struct fvp_super *super)
 		    vol->size_sectors > (1ULL << 55))
 			return -EUCLEAN;
 	}
+	for (i = 0; i < super->pinned_count; i++)
+		if (super->pinned[i] >= super->tail_gen ||
+		    (i && super->pinned[i] <= super->pinned[i - 1]))
+			return -EUCLEAN;
 	return 0;
 }
 
@@ -166,6 +181,7 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 {
 	const struct fvp_disk_super *disk = in;
 	const struct fvp_disk_volume *table = in + FVP_SUPER_BYTES;
+	const __le64 *pinned;
 	u32 bytes, i;
 	int err;
 
@@ -180,8 +196,11 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 		return -EUCLEAN;
 	}
 	super->volume_count = le32_to_cpu(disk->volume_count);
+	super->pinned_count = le32_to_cpu(disk->pinned_count);
+	pinned = (const __le64 *)&table[super->volume_count];
 	if (le32_to_cpu(disk->table_crc) !=
-	    crc32c(~0u, table, super->volume_count * sizeof(*table))) {
+	    crc32c(~0u, table,
+		   super->volume_count * sizeof(*table) + super->pinned_count * sizeof(*pinned))) {
 		*why = "volume table checksum is wrong";
 		return -EUCLEAN;
 	}
@@ -206,6 +225,8 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 	memcpy(super->members, disk->members, sizeof(super->members));
 	for (i = 0; i < super->volume_count; i++)
 		volume_decode(&table[i], &super->volumes[i]);
+	for (i = 0; i < super->pinned_count; i++)
+		super->pinned[i] = le64_to_cpu(pinned[i]);
 	if (volumes_check(super)) {
 		*why = "volume table with impossible values";
 		return -EUCLEAN;

@@ -22,6 +22,8 @@ struct fvp_super_volume {
 	u64 epoch;
 	u64 size_sectors;
 	u32 mode;
+	u32 flags; /* FVP_VOLUME_* */
+	u64 watermark; /* a place; see fvp_place() */
 	char name[FVP_NAME_BYTES];
 };
 
@@ -41,23 +43,26 @@ struct fvp_super {
 	u32 device_count;
 	u32 block_sectors;
 	u32 volume_count;
+	u32 pinned_count;
 	u32 next_volume_id;
 	char label[FVP_NAME_BYTES];
 	u8 members[FVP_DEVICES_MAX][16];
 	struct fvp_super_volume volumes[FVP_VOLUMES_MAX];
+	u64 pinned[FVP_PINNED_MAX]; /* ascending */
 };
 
-/* Bytes of a copy with this many volumes: a multiple of FVP_SUPER_BYTES. */
-static inline u32 fvp_super_bytes(u32 volume_count)
+/* Bytes of a copy with this many volumes and pinned segments: a multiple of FVP_SUPER_BYTES. */
+static inline u32 fvp_super_bytes(u32 volume_count, u32 pinned_count)
 {
 	return FVP_SUPER_BYTES +
-	       DIV_ROUND_UP(volume_count * 128u, FVP_SUPER_BYTES) * FVP_SUPER_BYTES;
+	       DIV_ROUND_UP(volume_count * 128u + pinned_count * 8u, FVP_SUPER_BYTES) *
+		       FVP_SUPER_BYTES;
 }
 
 /* First sector of copy 0 (A) or 1 (B) on a device of device_sectors. */
 u64 fvp_super_copy_sector(u64 device_sectors, u32 copy);
 
-/* Encodes into out, of at least fvp_super_bytes(super->volume_count) bytes. */
+/* Encodes into out, of at least fvp_super_bytes() bytes. */
 void fvp_super_encode(const struct fvp_super *super, void *out);
 
 /*

@@ -112,7 +112,8 @@ static int copy_write(struct fvp_pool *pool, u32 i, u32 copy, void *mem, u32 byt
 
 int fvp_super_write(struct fvp_pool *pool, u32 *taken)
 {
-	u32 bytes = fvp_super_bytes(pool->super->volume_count), copy, i, failed = 0;
+	u32 bytes = fvp_super_bytes(pool->super->volume_count, pool->super->pinned_count), copy, i,
+	    failed = 0;
 	void *mem = pool->super_mem;
 	int err, first = 0;
 

@@ -11,6 +11,9 @@
  * to nobody.
  */
 #include "pool.h"
+#include "destage.h"
+#include "lost.h"
+#include "pace.h"
 #include "populate.h"
 #include "settle.h"
 #include "write.h"
@@ -83,10 +86,16 @@ static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_sup
 	memcpy(vol->uuid, line->uuid, 16);
 	vol->id = line->id;
 	vol->sectors = line->size_sectors;
+	vol->load_watermark = line->watermark;
 	vol->mode = FVP_MODE_PASS_THROUGH;
 	spin_lock_init(&vol->lock);
-	vol->writes = RB_ROOT_CACHED;
+	vol->claims = RB_ROOT_CACHED;
 	vol->fills = RB_ROOT_CACHED;
+	vol->lost = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&vol->held);
+	fvp_dirty_init(vol);
+	fvp_destage_init(vol);
+	fvp_pace_init(vol);
 	atomic_set(&vol->busy, 0);
 	fvp_settle_init(vol);
 	list_add_tail(&vol->node, &pool->volumes);
@@ -101,6 +110,11 @@ static void volume_free(struct fvp_volume *vol)
 	list_del(&vol->id_node);
 	/* Reclaim may still look at it. */
 	wait_event(vol->pool->wait, !atomic_read(&vol->busy));
+	fvp_pace_stop(vol);
+	fvp_destage_stop(vol);
+	fvp_destage_free(vol);
+	fvp_dirty_destroy(vol);
+	fvp_lost_clear(vol);
 	fvp_index_destroy(&vol->index);
 	free_percpu(vol->stats);
 	kfree(vol);
@@ -108,9 +122,14 @@ static void volume_free(struct fvp_volume *vol)
 
 enum fvp_mode fvp_volume_effective_mode(const struct fvp_volume *vol)
 {
+	enum fvp_mode mode;
+
 	if (READ_ONCE(vol->pool->health) == FVP_POOL_FAILED)
 		return FVP_MODE_PASS_THROUGH;
-	return READ_ONCE(vol->mode);
+	if (READ_ONCE(vol->commit) != FVP_COMMIT_OFF)
+		return FVP_MODE_WRITE_BACK;
+	mode = READ_ONCE(vol->mode);
+	return mode == FVP_MODE_WRITE_BACK ? FVP_MODE_WRITE_THROUGH : mode;
 }
 
 /* Caller holds super_mutex. */
@@ -144,6 +163,7 @@ static int volume_settle(struct fvp_pool *pool, const u8 uuid[16], u64 sectors,
 			volume_free(*vol);
 		*vol = NULL;
 		line->id = pool->super->next_volume_id++;
+		line->watermark = 0;
 		line->size_sectors = sectors;
 	}
 	if (!*vol)
@@ -160,7 +180,7 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 	struct fvp_volume *vol;
 	int ret = 0;
 
-	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_THROUGH) {
+	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_BACK) {
 		snprintf(err, err_len, "%s: mode not supported by this version",
 			 fvp_host_dev_name(origin));
 		return -EINVAL;
@@ -173,6 +193,15 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 		ret = -EEXIST;
 		goto out;
 	}
+	if (vol && vol->dirty.entries && vol->sectors != sectors) {
+		snprintf(err, err_len,
+			 "%s: has %llu sectors; flash holds writes of this volume for an origin of "
+			 "%llu: attach that one",
+			 fvp_host_dev_name(origin), (unsigned long long)sectors,
+			 (unsigned long long)vol->sectors);
+		ret = -EBUSY;
+		goto out;
+	}
 	ret = volume_settle(pool, uuid, sectors, &line, &vol);
 	if (ret) {
 		snprintf(err, err_len, "%s: %s", fvp_host_dev_name(origin),
@@ -180,7 +209,9 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 					: "out of memory");
 		goto out;
 	}
-	line->state = FVP_VOLUME_SUSPENDED;
+	/* What is dirty stays valid, whatever happens to the origin. */
+	if (!vol->dirty.entries)
+		line->state = FVP_VOLUME_SUSPENDED;
 	line->mode = mode;
 	line->epoch++;
 	memset(line->name, 0, sizeof(line->name));
@@ -198,32 +229,177 @@ out:
 	return ret;
 }
 
-/* Notes a state durably.  Caller holds super_mutex. */
-static void state_note(struct fvp_volume *vol, u32 state)
+/* Notes state and flags durably.  Caller holds super_mutex. */
+static void state_note(struct fvp_volume *vol, u32 state, u32 flags)
 {
 	struct fvp_super_volume *line = line_find(vol->pool, vol->uuid);
 
 	/* The id differs after a failure: then the line must stay as it is. */
-	if (!line || line->id != vol->id || line->state == state)
+	if (!line || line->id != vol->id || (line->state == state && line->flags == flags))
 		return;
 	line->state = state;
+	line->flags = flags;
 	fvp_super_write(vol->pool, NULL);
+}
+
+/*
+ * Begins write-back, or goes on with it: if that is the mode, or as long as there is
+ * dirty data.  Caller holds super_mutex.
+ */
+static void back_begin(struct fvp_volume *vol)
+{
+	bool wanted = vol->mode == FVP_MODE_WRITE_BACK;
+	LIST_HEAD(held);
+
+	if (READ_ONCE(vol->pool->health) == FVP_POOL_FAILED || (!wanted && !vol->dirty.entries))
+		return;
+	/* Before the first write: whoever finds the flash must know. */
+	state_note(vol, FVP_VOLUME_ACTIVE, FVP_VOLUME_MAY_BE_DIRTY);
+	spin_lock(&vol->lock);
+	if (vol->commit == FVP_COMMIT_OFF)
+		WRITE_ONCE(vol->origin_unflushed, vol->origin_volatile);
+	WRITE_ONCE(vol->draining, !wanted);
+	WRITE_ONCE(vol->commit, FVP_COMMIT_ON);
+	list_splice_init(&vol->held, &held);
+	spin_unlock(&vol->lock);
+	fvp_commit_release(vol, &held);
+	fvp_destage_kick(vol);
+}
+
+void fvp_volume_back_ended(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_super_volume *line;
+
+	mutex_lock(&pool->super_mutex);
+	if (READ_ONCE(vol->commit) != FVP_COMMIT_OFF)
+		goto out;
+	serving_update(vol);
+	line = line_find(pool, vol->uuid);
+	if (vol->saved && line && line->id == vol->id) {
+		/* Failed flash: what it holds of the volume is void from here on. */
+		line->id = pool->super->next_volume_id++;
+		line->state = FVP_VOLUME_SUSPENDED;
+		line->flags = 0;
+		fvp_super_write(pool, NULL);
+	} else if (line) {
+		state_note(vol, line->state, 0);
+	}
+out:
+	mutex_unlock(&pool->super_mutex);
+}
+
+void fvp_volume_watermark_note(struct fvp_volume *vol)
+{
+	struct fvp_super_volume *line = line_find(vol->pool, vol->uuid);
+
+	if (line && line->id == vol->id)
+		line->watermark = max(line->watermark, READ_ONCE(vol->watermark));
+}
+
+int fvp_volume_mark(struct fvp_volume *vol, u64 place)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_super_volume *line;
+	int err = -EIO;
+
+	mutex_lock(&pool->super_mutex);
+	line = line_find(pool, vol->uuid);
+	if (line && line->id == vol->id) {
+		line->watermark = place;
+		err = fvp_super_write(pool, NULL);
+	}
+	mutex_unlock(&pool->super_mutex);
+	return err;
+}
+
+bool fvp_volume_rescue(struct fvp_volume *vol)
+{
+	bool begun;
+
+	spin_lock(&vol->lock);
+	begun = !vol->saved && !vol->rescue &&
+		(vol->commit != FVP_COMMIT_OFF || (vol->attached && vol->dirty.entries));
+	if (begun) {
+		WRITE_ONCE(vol->rescue, true);
+		WRITE_ONCE(vol->commit, FVP_COMMIT_HELD);
+	}
+	spin_unlock(&vol->lock);
+	if (begun && !vol->destage_stopped)
+		fvp_destage_kick(vol);
+	return begun;
+}
+
+int fvp_volume_drain(struct fvp_volume *vol)
+{
+	LIST_HEAD(held);
+	int err = 0;
+
+	spin_lock(&vol->lock);
+	vol->suspending = true;
+	if (vol->commit != FVP_COMMIT_OFF)
+		WRITE_ONCE(vol->draining, true);
+	spin_unlock(&vol->lock);
+	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
+		return 0;
+	fvp_destage_kick(vol);
+	wait_event(vol->pool->wait,
+		   READ_ONCE(vol->commit) == FVP_COMMIT_OFF || fvp_volume_drain_hopeless(vol));
+	spin_lock(&vol->lock);
+	if (vol->commit != FVP_COMMIT_OFF) {
+		err = -EIO;
+		WRITE_ONCE(vol->draining, false);
+		/* A rescue goes on: its requests have nowhere else to go. */
+		if (!vol->rescue) {
+			WRITE_ONCE(vol->commit, FVP_COMMIT_ON);
+			list_splice_init(&vol->held, &held);
+		}
+	}
+	spin_unlock(&vol->lock);
+	fvp_commit_release(vol, &held);
+	return err;
+}
+
+void fvp_volume_drain_undo(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+
+	mutex_lock(&pool->super_mutex);
+	vol->suspending = false;
+	if (vol->active)
+		back_begin(vol);
+	mutex_unlock(&pool->super_mutex);
+}
+
+/* Requests that wait while the origin fails cannot be in flight over a suspend. */
+static void suspend_warn(struct fvp_volume *vol)
+{
+	pr_err("%s: its volume is suspended with %llu bytes that only flash has: the origin takes "
+	       "no writes.  Nobody else may write it; they are destaged when it is back\n",
+	       fvp_host_dev_name(vol->origin),
+	       (unsigned long long)(vol->dirty.in - vol->dirty.out) * FVP_SECTOR_BYTES);
 }
 
 void fvp_volume_suspend(struct fvp_volume *vol)
 {
 	struct fvp_pool *pool = vol->pool;
 
+	fvp_volume_drain(vol);
 	mutex_lock(&pool->super_mutex);
 	vol->active = false;
 	serving_update(vol);
 	mutex_unlock(&pool->super_mutex);
 	/* Fills still come in, and promotions that have begun. */
 	wait_event(pool->wait, !atomic_read(&vol->busy));
+	fvp_destage_stop(vol);
 	fvp_settle_now(vol);
 	mutex_lock(&pool->super_mutex);
-	state_note(vol, FVP_VOLUME_SUSPENDED);
+	if (vol->dirty.entries)
+		suspend_warn(vol);
+	else
+		state_note(vol, FVP_VOLUME_SUSPENDED, 0);
 	mutex_unlock(&pool->super_mutex);
+	fvp_destage_free(vol);
 }
 
 void fvp_volume_resume(struct fvp_volume *vol)
@@ -231,8 +407,13 @@ void fvp_volume_resume(struct fvp_volume *vol)
 	struct fvp_pool *pool = vol->pool;
 
 	mutex_lock(&pool->super_mutex);
-	state_note(vol, FVP_VOLUME_ACTIVE);
+	state_note(vol, FVP_VOLUME_ACTIVE, vol->dirty.entries ? FVP_VOLUME_MAY_BE_DIRTY : 0);
 	vol->active = true;
+	vol->suspending = false;
+	fvp_destage_start(vol);
+	back_begin(vol);
+	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
+		fvp_volume_rescue(vol);
 	serving_update(vol);
 	mutex_unlock(&pool->super_mutex);
 }
@@ -245,9 +426,12 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
 		fvp_volume_suspend(vol);
 	mutex_lock(&pool->super_mutex);
 	vol->attached = false;
+	WRITE_ONCE(vol->commit, FVP_COMMIT_OFF);
 	vol->origin = NULL;
-	if (how == FVP_DETACH_KEEP && READ_ONCE(pool->health) == FVP_POOL_OK) {
-		state_note(vol, FVP_VOLUME_KEPT);
+	if (vol->dirty.entries) {
+		/* It waits in the pool for its origin. */
+	} else if (how == FVP_DETACH_KEEP && READ_ONCE(pool->health) == FVP_POOL_OK) {
+		state_note(vol, FVP_VOLUME_KEPT, 0);
 	} else {
 		line_remove(pool, vol->uuid);
 		volume_free(vol);
@@ -256,16 +440,34 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
 	mutex_unlock(&pool->super_mutex);
 }
 
+/* The requested mode has changed.  Caller holds super_mutex. */
+static void mode_apply(struct fvp_volume *vol)
+{
+	if (!vol->active || vol->suspending)
+		return;
+	if (vol->mode == FVP_MODE_WRITE_BACK) {
+		back_begin(vol);
+		return;
+	}
+	spin_lock(&vol->lock);
+	if (vol->commit != FVP_COMMIT_OFF)
+		WRITE_ONCE(vol->draining, true);
+	spin_unlock(&vol->lock);
+	if (READ_ONCE(vol->draining))
+		fvp_destage_kick(vol);
+}
+
 int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode)
 {
 	struct fvp_pool *pool = vol->pool;
 	struct fvp_super_volume *line;
 
-	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_THROUGH)
+	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_BACK)
 		return -EINVAL;
 	mutex_lock(&pool->super_mutex);
 	if (vol->mode != mode) {
 		WRITE_ONCE(vol->mode, mode);
+		mode_apply(vol);
 		serving_update(vol);
 		line = line_find(pool, vol->uuid);
 		if (line)
@@ -277,9 +479,33 @@ int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode)
 	return 0;
 }
 
+u32 fvp_pool_waiting(struct fvp_pool *pool, u64 *sectors)
+{
+	struct fvp_volume *vol;
+	u64 sum = 0;
+	u32 count = 0;
+
+	mutex_lock(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->volumes, node) {
+		if (vol->attached || !vol->dirty.entries)
+			continue;
+		count++;
+		sum += vol->dirty.in - vol->dirty.out;
+	}
+	mutex_unlock(&pool->super_mutex);
+	if (sectors)
+		*sectors = sum;
+	return count;
+}
+
 int fvp_volume_drop(struct fvp_volume *vol)
 {
-	return fvp_write_drop_all(vol);
+	int err = fvp_volume_drain(vol);
+
+	if (!err)
+		err = fvp_write_drop(vol, 0, vol->sectors);
+	fvp_volume_drain_undo(vol);
+	return err;
 }
 
 #define SUM_FIELD(name, what) sum->name += READ_ONCE(stats->name);

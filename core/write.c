@@ -10,6 +10,16 @@
 
 static enum fvp_map write_begin(struct fvp_write *w);
 
+/* The claim it waited for is gone. */
+static void write_again(struct fvp_claim *claim)
+{
+	struct fvp_write *w = container_of(claim, struct fvp_write, claim);
+	struct fvp_request *rq = w->rq;
+
+	if (write_begin(w) == FVP_MAP_REMAP)
+		fvp_host_forward(rq);
+}
+
 /* Does flash hold anything of the range that a replay could bring back? */
 static bool write_needs_tombstone(struct fvp_write *w)
 {
@@ -73,15 +83,13 @@ static void write_finish(struct fvp_write *w)
 {
 	struct fvp_volume *vol = w->vol;
 	struct fvp_fill *fill = w->fill;
-	struct fvp_write *next, *tmp;
 	bool registered;
 	LIST_HEAD(waiting);
 
 	spin_lock(&vol->lock);
-	interval_tree_remove(&w->range, &vol->writes);
+	fvp_claim_release(vol, &w->claim, &waiting);
 	/* The fill takes over in the same breath: no read or write comes between. */
 	registered = fill && !w->error && fvp_fill_register(fill);
-	list_splice_init(&w->waiting, &waiting);
 	spin_unlock(&vol->lock);
 	if (fill) {
 		if (registered)
@@ -92,11 +100,7 @@ static void write_finish(struct fvp_write *w)
 	if (w->dropped)
 		complete(w->dropped);
 	mempool_free(w, vol->pool->write_pool);
-	list_for_each_entry_safe (next, tmp, &waiting, node) {
-		list_del_init(&next->node);
-		if (write_begin(next) == FVP_MAP_REMAP)
-			fvp_host_forward(next->rq);
-	}
+	fvp_claims_again(&waiting);
 	fvp_volume_unbusy(vol);
 }
 
@@ -200,24 +204,34 @@ static void write_continue(struct work_struct *work)
 	}
 }
 
-/* Registers w, or lets it wait for an overlapping write. */
+/* Write-back has begun meanwhile: the request is for the log. */
+static void write_to_back(struct fvp_write *w)
+{
+	struct fvp_volume *vol = w->vol;
+	struct fvp_request *rq = w->rq;
+
+	if (w->fill)
+		fvp_fill_drop(w->fill);
+	mempool_free(w, vol->pool->write_pool);
+	fvp_request_redo(rq);
+	fvp_volume_unbusy(vol);
+}
+
+/* Claims its range, or lets it wait for an overlapping write. */
 static enum fvp_map write_begin(struct fvp_write *w)
 {
 	struct fvp_volume *vol = w->vol;
-	struct interval_tree_node *other;
+	bool had;
 
 	spin_lock(&vol->lock);
-	other = interval_tree_iter_first(&vol->writes, w->range.start, w->range.last);
-	if (other) {
-		list_add_tail(&w->node, &container_of(other, struct fvp_write, range)->waiting);
+	if (unlikely(w->rq && vol->commit != FVP_COMMIT_OFF)) {
 		spin_unlock(&vol->lock);
-		fvp_stat_inc(vol, write_waits);
+		write_to_back(w);
 		return FVP_MAP_TAKEN;
 	}
-	interval_tree_insert(&w->range, &vol->writes);
-	fvp_fill_cancel(vol, w->lba, w->len_sectors);
+	had = fvp_claim_take(vol, &w->claim);
 	spin_unlock(&vol->lock);
-	return write_go(w);
+	return had ? write_go(w) : FVP_MAP_TAKEN;
 }
 
 static struct fvp_write *write_new(struct fvp_volume *vol, u64 lba, u64 len_sectors)
@@ -225,8 +239,7 @@ static struct fvp_write *write_new(struct fvp_volume *vol, u64 lba, u64 len_sect
 	struct fvp_write *w = mempool_alloc(vol->pool->write_pool, GFP_NOIO);
 
 	memset(w, 0, sizeof(*w));
-	INIT_LIST_HEAD(&w->waiting);
-	INIT_LIST_HEAD(&w->node);
+	fvp_claim_init(&w->claim, lba, len_sectors, write_again);
 	INIT_LIST_HEAD(&w->waiter.node);
 	INIT_WORK(&w->work, write_continue);
 	w->waiter.work = &w->work;
@@ -234,8 +247,6 @@ static struct fvp_write *write_new(struct fvp_volume *vol, u64 lba, u64 len_sect
 	w->vol = vol;
 	w->lba = lba;
 	w->len_sectors = len_sectors;
-	w->range.start = lba;
-	w->range.last = lba + len_sectors - 1;
 	w->step = FVP_WRITE_WAITING;
 	atomic_inc(&vol->busy);
 	return w;
@@ -259,14 +270,14 @@ enum fvp_map fvp_write_map(struct fvp_volume *vol, struct fvp_request *rq)
 	return write_begin(w);
 }
 
-int fvp_write_drop_all(struct fvp_volume *vol)
+int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors)
 {
 	DECLARE_COMPLETION_ONSTACK(dropped);
 	struct fvp_write *w;
 
-	if (!vol->sectors)
+	if (!len_sectors)
 		return 0;
-	w = write_new(vol, 0, vol->sectors);
+	w = write_new(vol, lba, len_sectors);
 	w->dropped = &dropped;
 	write_begin(w);
 	wait_for_completion(&dropped);

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Writes, discards and write-zeroes, in all modes of this version.
+ * Writes, discards and write-zeroes, in all modes but write-back (commit.h).
  *
  *	1 wait for overlapping writes in flight; cancel overlapping fills
  *	2 flash holds something of the range: tombstone, durably (I6)
  *	3 the origin
  *	4 acknowledge
  *	5 write-through: the data becomes a fill
- *
- * Write-back replaces 2 to 4 by one append whose done() acknowledges; 1 and 5 fall
- * away there.
  */
 #ifndef FVP_WRITE_H
 #define FVP_WRITE_H
 
 #include "env.h"
+#include "claim.h"
 #include "log.h"
 #include "request.h"
 
@@ -27,9 +25,7 @@ enum fvp_write_step {
 };
 
 struct fvp_write {
-	struct interval_tree_node range; /* in vol->writes, inclusive; vol->lock */
-	struct list_head waiting; /* writes that wait for this one; vol->lock */
-	struct list_head node; /* in another's waiting */
+	struct fvp_claim claim;
 	struct fvp_volume *vol;
 	struct fvp_request *rq; /* NULL: internal (drop), or acknowledged */
 	struct completion *dropped; /* internal: completed instead of a request */
@@ -50,9 +46,9 @@ enum fvp_map fvp_write_map(struct fvp_volume *vol, struct fvp_request *rq);
 void fvp_write_end(struct fvp_request *rq, int error);
 
 /*
- * Supersedes everything the volume has on flash, durably, and waits for it; the
- * origin is not touched.  0 or -errno.  Sleeps.
+ * Supersedes what the volume has of the range on flash, durably, and waits for it; the
+ * origin is not touched.  None of it may be dirty.  0 or -errno.  Sleeps.
  */
-int fvp_write_drop_all(struct fvp_volume *vol);
+int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors);
 
 #endif /* FVP_WRITE_H */

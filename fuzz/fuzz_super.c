@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
 static void make_checksums_right(u8 *copy, size_t bytes)
 {
 	struct fvp_disk_super *disk = (void *)copy;
-	u64 table = le32_to_cpu(disk->volume_count) * 128ull;
+	u64 table =
+		le32_to_cpu(disk->volume_count) * 128ull + le32_to_cpu(disk->pinned_count) * 8ull;
 
 	memcpy(disk->magic, FVP_SUPER_MAGIC, sizeof(disk->magic));
 	disk->version = cpu_to_le32(FVP_FORMAT_VERSION);
@@ -53,6 +54,11 @@ static void check_accepted(const struct fvp_super *super, u64 device_sectors)
 		check(super->volumes[i].id && super->volumes[i].id < super->next_volume_id &&
 			      strnlen(super->volumes[i].name, FVP_NAME_BYTES) < FVP_NAME_BYTES,
 		      "volume");
+	check(super->pinned_count <= FVP_PINNED_MAX, "pinned segments");
+	for (u32 i = 0; i < super->pinned_count; i++)
+		check(super->pinned[i] < super->tail_gen &&
+			      (!i || super->pinned[i - 1] < super->pinned[i]),
+		      "list of pinned segments");
 	check(strnlen(super->label, FVP_NAME_BYTES) < FVP_NAME_BYTES, "label");
 }
 

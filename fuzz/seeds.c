@@ -51,7 +51,7 @@ static void seed_super(const char *name, u32 volumes, u32 block_sectors, u8 opti
 		strcpy(super.volumes[i].name, "v");
 	}
 	fvp_super_encode(&super, copy);
-	write_file("super", name, options, copy, fvp_super_bytes(volumes));
+	write_file("super", name, options, copy, fvp_super_bytes(volumes, 0));
 }
 
 static void seed_segment(const char *name, u32 block_sectors, u32 records, bool sealed, u8 options)
@@ -94,7 +94,7 @@ static void seed_segment(const char *name, u32 block_sectors, u32 records, bool 
 	}
 	if (sealed) {
 		/* Short: the summary goes behind the records, the target puts it in place. */
-		u32 start = fvp_summary_build(&media, seg, 5, 1);
+		u32 start = fvp_summary_build(&media, seg, at, 5, 1);
 		u32 len = 128 - start;
 
 		memmove(seg + at * FVP_SECTOR_BYTES, seg + start * FVP_SECTOR_BYTES,

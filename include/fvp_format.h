@@ -42,6 +42,7 @@
 
 #define FVP_DEVICES_MAX 16
 #define FVP_VOLUMES_MAX 2048
+#define FVP_PINNED_MAX 16384
 #define FVP_NAME_BYTES 64
 
 #define FVP_SEGMENT_SECTORS_MIN 128 /* 64 KiB; the tools never choose less than 1 MiB */
@@ -66,6 +67,12 @@ enum fvp_disk_volume_state {
 	FVP_VOLUME_KEPT = 3,
 };
 
+/*
+ * fvp_disk_volume.flags.  In write-back, or leaving it: flash may hold the only copy of
+ * acknowledged writes.
+ */
+#define FVP_VOLUME_MAY_BE_DIRTY 1u
+
 /* One line of the volume table, 128 bytes. */
 struct fvp_disk_volume {
 	__u8 uuid[16];
@@ -74,9 +81,11 @@ struct fvp_disk_volume {
 	__le64 epoch; /* ownership periods so far */
 	__le64 size_sectors;
 	__le32 mode; /* requested mode, enum fvp_mode */
-	__le32 flags;
+	__le32 flags; /* FVP_VOLUME_* */
 	__u8 name[FVP_NAME_BYTES]; /* for people; zero-padded */
-	__u8 reserved[16];
+	/* Like a watermark entry, for when the log has no room: generation << 16 | sector. */
+	__le64 watermark;
+	__u8 reserved[8];
 };
 
 /* Superblock, 4096 bytes. */
@@ -91,7 +100,7 @@ struct fvp_disk_super {
 	__u8 device_uuid[16];
 	__le64 generation; /* of this update; the newest valid copy in the pool counts */
 	__le64 pool_key; /* random; in every block header, so guests cannot forge one */
-	__le64 tail_gen; /* segments of older generations are void */
+	__le64 tail_gen; /* segments of older generations are void, but for pinned ones */
 	__le64 device_sectors;
 	__le64 first_segment_sector;
 	__le32 segment_sectors; /* power of two */
@@ -101,9 +110,13 @@ struct fvp_disk_super {
 	__le16 block_sectors; /* 1 or 8 */
 	__le16 reserved0;
 	__le32 volume_count; /* lines of the volume table that follows */
-	__le32 table_crc; /* crc32c of those lines */
+	__le32 table_crc; /* crc32c of those lines, and of the list behind them */
 	__le32 next_volume_id;
-	__le32 reserved1;
+	/*
+	 * Generations (__le64, ascending, behind the volume table) of segments before
+	 * tail_gen of which the dirty entries count still.
+	 */
+	__le32 pinned_count;
 	__u8 label[FVP_NAME_BYTES];
 	__u8 members[FVP_DEVICES_MAX][16]; /* device uuids by device_index */
 	__u8 reserved[3632];
@@ -196,8 +209,9 @@ _Static_assert(sizeof(struct fvp_disk_volume) == 128, "volume table line");
 _Static_assert(sizeof(struct fvp_disk_super) == FVP_SUPER_BYTES, "superblock");
 _Static_assert(sizeof(struct fvp_disk_entry) == FVP_ENTRY_BYTES, "entry");
 _Static_assert(sizeof(struct fvp_disk_block) == FVP_BLOCK_HEADER_BYTES, "block header");
-_Static_assert(FVP_SUPER_BYTES + FVP_VOLUMES_MAX * 128 <= FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES,
-	       "volume table fits its area");
+_Static_assert(FVP_SUPER_BYTES + FVP_VOLUMES_MAX * 128 + FVP_PINNED_MAX * 8 <=
+		       FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES,
+	       "volume table and list of pinned segments fit their area");
 
 /* Entries that a record header of that many sectors holds: 14 in one, 126 in eight. */
 #define FVP_RECORD_ENTRIES(block_sectors)                                                          \

@@ -35,8 +35,8 @@
  *	     live_sectors= load_bytes= load_bytes_before_io= volumes= attached=
  *	     flash_written_sectors= inserted_sectors= records= record_entries=
  *	     segments_sealed= segments_reclaimed= loaded_entries= bad_blocks= bad_data=
- *	     dirty_sectors= (all volumes) dirty_span_sectors= (of the log, from the oldest
- *	     dirty entry on) dirty_limit_sectors= (of that) waiting=<n> (volumes with dirty
+ *	     dirty_sectors= (all volumes) dirty_span_sectors= (of segments
+ *	     that hold dirty data) dirty_limit_sectors= (of that) waiting=<n> (volumes with dirty
  *	     data whose origin is not attached) waiting_sectors= (dirty in those)
  *   volume: requested=<mode> effective=<mode> state=loading|loaded id= keep=0|1
  *	     order=strict|relaxed draining=0|1 (leaving write-back) origin=ok|failing (when

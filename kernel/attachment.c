@@ -159,6 +159,23 @@ struct fvp_attachment *fvp_attachment_get(struct fvp_runtime *runtime, const uui
 	return att;
 }
 
+static void detach(struct fvp_attachment *att)
+{
+	struct fvp_dirty_status dirty;
+
+	fvp_volume_dirty(att->vol, &dirty);
+	if (dirty.sectors)
+		pr_warn("volume %pUb: %llu bytes of acknowledged writes are not on its origin %s: "
+			"the pool keeps them, and writes them when the volume is attached to it "
+			"again. Until then nobody should use the origin\n",
+			&att->uuid, dirty.sectors << SECTOR_SHIFT, att->origin.name);
+	if (dirty.lost_sectors)
+		pr_err("volume %pUb: %llu bytes of acknowledged writes are lost: its origin %s has "
+		       "older content there\n",
+		       &att->uuid, dirty.lost_sectors << SECTOR_SHIFT, att->origin.name);
+	fvp_volume_detach(att->vol, READ_ONCE(att->keep) ? FVP_DETACH_KEEP : FVP_DETACH_FORGET);
+}
+
 void fvp_attachment_put(struct fvp_attachment *att)
 {
 	struct fvp_runtime *runtime = NULL;
@@ -167,8 +184,7 @@ void fvp_attachment_put(struct fvp_attachment *att)
 	if (!--att->refs) {
 		runtime = att->runtime;
 		list_del(&att->node);
-		fvp_volume_detach(att->vol,
-				  READ_ONCE(att->keep) ? FVP_DETACH_KEEP : FVP_DETACH_FORGET);
+		detach(att);
 		kfree(att);
 	}
 	mutex_unlock(&fvp_registry_mutex);

@@ -8,6 +8,8 @@
  *
  * Core's own I/O is one bio each, from a bioset of ours with a rescuer, so that
  * it makes progress without memory, even when submitted from within map.
+ * Discards and write-zeroes have no data and may be long: the block layer cuts
+ * them as the device wants it; where a device writes no zeroes, a worker does.
  */
 #include <linux/highmem.h>
 
@@ -16,8 +18,19 @@
 #include "device.h"
 
 #define FVP_BIOS_RESERVED 64
+#define FVP_RANGE_BIOS_RESERVED 16
+#define FVP_ZERO_BIOS_RESERVED 4
+#define FVP_ZERO_SECTORS_MAX ((BIO_MAX_VECS * PAGE_SIZE) >> SECTOR_SHIFT)
 
 static struct bio_set fvp_bios;
+static struct bio_set fvp_range_bios; /* of struct range_io: discards, write-zeroes */
+static struct bio_set fvp_zero_bios; /* pages of zeroes; taken by workers alone */
+static struct workqueue_struct *fvp_zero_wq;
+
+struct range_io {
+	struct work_struct work;
+	struct bio bio; /* last: the bioset puts what is before it there */
+};
 
 static struct fvp_bio *to_fvp_bio(struct fvp_request *rq)
 {
@@ -102,6 +115,24 @@ void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf)
 	}
 }
 
+u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
+{
+	struct fvp_bio *fb = to_fvp_bio(rq);
+	struct bio *bio = to_bio(fb);
+	struct bvec_iter iter;
+	struct bio_vec bv;
+	u32 crc = ~0u;
+
+	__bio_for_each_segment(bv, bio, iter, request_iter(fb))
+	{
+		memcpy_from_bvec(mem, &bv);
+		/* Of the copy, which is in the CPU's cache now: the guest may change its page. */
+		crc = crc32c(crc, mem, bv.bv_len);
+		mem += bv.bv_len;
+	}
+	return crc;
+}
+
 void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fvp_request *rq)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
@@ -135,12 +166,31 @@ void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq)
 	}
 }
 
+/*
+ * A bio in the I/O itself, for data in one piece and for none: log records, mostly.  It
+ * costs half of what one from a bioset does, and no memory.
+ */
+struct host_bio {
+	struct bio bio;
+	struct bio_vec vec;
+};
+
+static struct host_bio *host_bio(struct fvp_io *io)
+{
+	BUILD_BUG_ON(sizeof(struct host_bio) > sizeof(io->host));
+	BUILD_BUG_ON(__alignof__(struct host_bio) > __alignof__(io->host[0]));
+	return (struct host_bio *)io->host;
+}
+
 static void io_end(struct bio *bio)
 {
 	struct fvp_io *io = bio->bi_private;
 
 	io->error = blk_status_to_errno(bio->bi_status);
-	bio_put(bio);
+	if (bio == &host_bio(io)->bio)
+		bio_uninit(bio);
+	else
+		bio_put(bio);
 	if (io->op == FVP_IO_READ && io->mem && is_vmalloc_addr(io->mem))
 		invalidate_kernel_vmap_range(io->mem, io->len_sectors << SECTOR_SHIFT);
 	io->done(io);
@@ -178,9 +228,10 @@ static u32 io_vecs(const struct fvp_io *io, u32 len_bytes)
 /* Adds virtually contiguous memory.  False if it did not fit: core's mistake. */
 static bool bio_add_mem(struct bio *bio, void *mem, u32 len_bytes)
 {
-	if (!is_vmalloc_addr(mem))
-		return bio_add_page(bio, virt_to_page(mem), len_bytes, offset_in_page(mem)) ==
-		       len_bytes;
+	if (!is_vmalloc_addr(mem)) {
+		__bio_add_page(bio, virt_to_page(mem), len_bytes, offset_in_page(mem));
+		return true;
+	}
 
 	flush_kernel_vmap_range(mem, len_bytes);
 	while (len_bytes) {
@@ -210,21 +261,109 @@ static bool bio_add_buf(struct bio *bio, struct fvp_buf *buf, u32 len_bytes)
 	return true;
 }
 
+/*
+ * Pages of zeroes, one bio at a time.  Runs in a worker, so that each bio goes to the
+ * device at once, and takes them from a bioset that nothing else holds: progress
+ * needs no memory.
+ */
+static int zero_pages(struct block_device *bdev, u64 sector, u32 len_sectors)
+{
+	int err = 0;
+
+	while (len_sectors && !err) {
+		u32 n = min_t(u32, len_sectors, FVP_ZERO_SECTORS_MAX);
+		u32 len_bytes = n << SECTOR_SHIFT;
+		struct bio *bio = bio_alloc_bioset(bdev, DIV_ROUND_UP(len_bytes, PAGE_SIZE),
+						   REQ_OP_WRITE, GFP_NOIO, &fvp_zero_bios);
+
+		bio->bi_iter.bi_sector = sector;
+		while (len_bytes) {
+			u32 part = min_t(u32, len_bytes, PAGE_SIZE);
+
+			__bio_add_page(bio, ZERO_PAGE(0), part, 0);
+			len_bytes -= part;
+		}
+		err = submit_bio_wait(bio);
+		bio_put(bio);
+		sector += n;
+		len_sectors -= n;
+	}
+	return err;
+}
+
+static void range_work(struct work_struct *work)
+{
+	struct range_io *range = container_of(work, struct range_io, work);
+	struct fvp_io *io = range->bio.bi_private;
+
+	io->error = zero_pages(io->dev->bdev, io->sector, io->len_sectors);
+	bio_put(&range->bio);
+	io->done(io);
+}
+
+static void range_end(struct bio *bio)
+{
+	struct fvp_io *io = bio->bi_private;
+
+	if (bio->bi_status && io->op == FVP_IO_WRITE_ZEROES) {
+		struct range_io *range = container_of(bio, struct range_io, bio);
+
+		/*
+		 * Whatever the error: devices that announce write-zeroes and then do not
+		 * know them have several.  If the device is ill, its writes will say so.
+		 */
+		INIT_WORK(&range->work, range_work);
+		queue_work(fvp_zero_wq, &range->work);
+		return;
+	}
+
+	io->error = blk_status_to_errno(bio->bi_status);
+	/* A discard may do nothing at all, so to a device without them it is done. */
+	if (bio->bi_status == BLK_STS_NOTSUPP || bio->bi_status == BLK_STS_TARGET)
+		io->error = 0;
+	bio_put(bio);
+	io->done(io);
+}
+
+static void range_submit(struct fvp_io *io)
+{
+	/* A guest that writes zeroes may count on the space: they do not unmap. */
+	blk_opf_t opf =
+		io->op == FVP_IO_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES | REQ_NOUNMAP;
+	struct bio *bio = bio_alloc_bioset(io->dev->bdev, 0, opf, GFP_NOIO, &fvp_range_bios);
+
+	bio->bi_iter.bi_sector = io->sector;
+	bio->bi_iter.bi_size = io->len_sectors << SECTOR_SHIFT;
+	bio->bi_private = io;
+	bio->bi_end_io = range_end;
+	submit_bio_noacct(bio);
+}
+
 void fvp_host_submit(struct fvp_io *io)
 {
 	u32 len_bytes = io->op == FVP_IO_FLUSH ? 0 : io->len_sectors << SECTOR_SHIFT;
-	u32 vecs = io_vecs(io, len_bytes);
 	struct bio *bio;
 	bool fits = true;
+	u32 vecs;
 
+	if (io->op == FVP_IO_DISCARD || io->op == FVP_IO_WRITE_ZEROES) {
+		range_submit(io);
+		return;
+	}
+	vecs = io_vecs(io, len_bytes);
 	if (WARN_ON_ONCE(vecs > BIO_MAX_VECS)) {
 		io->error = -EINVAL;
 		io->done(io);
 		return;
 	}
 
-	/* GFP_NOIO from a bioset: may wait, never fails. */
-	bio = bio_alloc_bioset(io->dev->bdev, vecs, io_opf(io), GFP_NOIO, &fvp_bios);
+	if (likely(vecs <= 1)) {
+		bio = &host_bio(io)->bio;
+		bio_init(bio, io->dev->bdev, &host_bio(io)->vec, 1, io_opf(io));
+	} else {
+		/* GFP_NOIO from a bioset: may wait, never fails. */
+		bio = bio_alloc_bioset(io->dev->bdev, vecs, io_opf(io), GFP_NOIO, &fvp_bios);
+	}
 	bio->bi_iter.bi_sector = io->op == FVP_IO_FLUSH ? 0 : io->sector;
 	bio->bi_private = io;
 	bio->bi_end_io = io_end;
@@ -240,11 +379,37 @@ void fvp_host_submit(struct fvp_io *io)
 
 int fvp_bio_init(void)
 {
-	return bioset_init(&fvp_bios, FVP_BIOS_RESERVED, 0,
-			   BIOSET_NEED_BVECS | BIOSET_NEED_RESCUER);
+	int err;
+
+	err = bioset_init(&fvp_bios, FVP_BIOS_RESERVED, 0, BIOSET_NEED_BVECS | BIOSET_NEED_RESCUER);
+	if (err)
+		return err;
+	err = bioset_init(&fvp_range_bios, FVP_RANGE_BIOS_RESERVED, offsetof(struct range_io, bio),
+			  BIOSET_NEED_RESCUER);
+	if (err)
+		goto err_bios;
+	err = bioset_init(&fvp_zero_bios, FVP_ZERO_BIOS_RESERVED, 0, BIOSET_NEED_BVECS);
+	if (err)
+		goto err_range;
+	err = -ENOMEM;
+	fvp_zero_wq = alloc_workqueue("fvp_zero", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!fvp_zero_wq)
+		goto err_zero;
+	return 0;
+
+err_zero:
+	bioset_exit(&fvp_zero_bios);
+err_range:
+	bioset_exit(&fvp_range_bios);
+err_bios:
+	bioset_exit(&fvp_bios);
+	return err;
 }
 
 void fvp_bio_exit(void)
 {
+	destroy_workqueue(fvp_zero_wq);
+	bioset_exit(&fvp_zero_bios);
+	bioset_exit(&fvp_range_bios);
 	bioset_exit(&fvp_bios);
 }

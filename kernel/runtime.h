@@ -72,6 +72,7 @@ struct fvp_attachment {
 	struct fvp_dev origin; /* borrowed */
 	struct fvp_runtime *runtime; /* counted */
 	struct fvp_volume *vol;
+	enum fvp_order order; /* as core was told; READ_ONCE/WRITE_ONCE */
 	bool keep; /* READ_ONCE/WRITE_ONCE: what the next removal does */
 	bool suspended; /* core's view; the mapped device's suspend and resume serialise it */
 };
@@ -84,7 +85,10 @@ struct fvp_attachment *fvp_attachment_get(struct fvp_runtime *runtime, const uui
 					  const char *name, dev_t md_devt,
 					  struct block_device *origin, enum fvp_mode mode,
 					  char **error);
-/* The last one detaches: keeps the content if asked to, else forgets it. */
+/*
+ * The last one detaches: keeps the content if asked to, else forgets it; but keeps
+ * what is dirty in any case.
+ */
 void fvp_attachment_put(struct fvp_attachment *att);
 
 /* True if devt is a volume or the origin of one.  Caller holds fvp_registry_mutex. */

@@ -2,7 +2,11 @@
 /*
  * Words of tables, messages and status lines: fvp_uapi.h says what they mean.
  */
+#include "dirty.h"
 #include "target.h"
+
+/* Of lost data, in one answer: as many as fit a page. */
+#define FVP_LOST_RANGES_MAX (PAGE_SIZE / sizeof(struct fvp_lost_range))
 
 static const char *const mode_names[] = {
 	[FVP_MODE_PASS_THROUGH] = FVP_MODE_NAME_PASS_THROUGH,
@@ -26,6 +30,22 @@ const char *fvp_mode_name(enum fvp_mode mode)
 	return mode < ARRAY_SIZE(mode_names) && mode_names[mode] ? mode_names[mode] : "unknown";
 }
 
+int fvp_parse_order(const char *text, enum fvp_order *order)
+{
+	if (!strcmp(text, FVP_ORDER_NAME_STRICT))
+		*order = FVP_ORDER_STRICT;
+	else if (!strcmp(text, FVP_ORDER_NAME_RELAXED))
+		*order = FVP_ORDER_RELAXED;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+const char *fvp_order_name(enum fvp_order order)
+{
+	return order == FVP_ORDER_RELAXED ? FVP_ORDER_NAME_RELAXED : FVP_ORDER_NAME_STRICT;
+}
+
 int fvp_parse_uuid(const char *text, uuid_t *uuid)
 {
 	if (strlen(text) != UUID_STRING_LEN)
@@ -33,15 +53,16 @@ int fvp_parse_uuid(const char *text, uuid_t *uuid)
 	return uuid_parse(text, uuid);
 }
 
-struct index_sum {
-	u64 bytes, extents, live_sectors;
+struct volume_sum {
+	u64 bytes, extents, live_sectors, dirty_sectors;
 	u32 volumes, attached;
 };
 
 /* Over all volumes of the pool.  Sleeps. */
-static struct index_sum sum_indexes(struct fvp_pool *pool)
+static struct volume_sum sum_volumes(struct fvp_pool *pool)
 {
-	struct index_sum sum = {};
+	struct volume_sum sum = {};
+	struct fvp_dirty_status dirty;
 	struct fvp_volume *vol;
 
 	mutex_lock(&pool->super_mutex);
@@ -49,6 +70,8 @@ static struct index_sum sum_indexes(struct fvp_pool *pool)
 		sum.bytes += fvp_index_bytes(&vol->index);
 		sum.extents += atomic64_read(&vol->index.extents);
 		sum.live_sectors += atomic64_read(&vol->index.live_sectors);
+		fvp_volume_dirty(vol, &dirty);
+		sum.dirty_sectors += dirty.sectors;
 		sum.volumes++;
 		sum.attached += vol->attached;
 	}
@@ -63,9 +86,11 @@ static const char *loading_word(const struct fvp_pool *pool)
 
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 {
-	const struct index_sum sum = sum_indexes(pool);
+	const struct volume_sum sum = sum_volumes(pool);
 	const struct fvp_pool_stats *stats = &pool->stats;
 	unsigned int sz = 0;
+	u64 waiting_sectors;
+	u32 waiting = fvp_pool_waiting(pool, &waiting_sectors);
 
 	DMEMIT("%u health=%s state=%s uuid=%pUb devices=%u", FVP_STATUS_VERSION,
 	       READ_ONCE(pool->health) == FVP_POOL_OK ? "ok" : "failed", loading_word(pool),
@@ -78,6 +103,9 @@ void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 	DMEMIT(" load_bytes=%llu load_bytes_before_io=%llu volumes=%u attached=%u",
 	       READ_ONCE(pool->load_bytes), READ_ONCE(pool->load_bytes_before_io), sum.volumes,
 	       sum.attached);
+	DMEMIT(" dirty_sectors=%llu dirty_span_sectors=%llu dirty_limit_sectors=%llu",
+	       sum.dirty_sectors, fvp_pool_dirty_span(pool), fvp_pool_dirty_limit(pool));
+	DMEMIT(" waiting=%u waiting_sectors=%llu", waiting, waiting_sectors);
 #define EMIT(field) DMEMIT(" " #field "=%lld", (s64)atomic64_read(&stats->field))
 	EMIT(flash_written_sectors);
 	EMIT(inserted_sectors);
@@ -95,12 +123,19 @@ void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned 
 {
 	struct fvp_volume *vol = att->vol;
 	struct fvp_volume_counters sum = {};
+	struct fvp_dirty_status dirty;
 	unsigned int sz = 0;
 
 	fvp_volume_stats_read(vol, &sum);
+	fvp_volume_dirty(vol, &dirty);
 	DMEMIT("%u requested=%s effective=%s state=%s id=%u keep=%d", FVP_STATUS_VERSION,
 	       fvp_mode_name(READ_ONCE(vol->mode)), fvp_mode_name(fvp_volume_effective_mode(vol)),
 	       loading_word(vol->pool), vol->id, READ_ONCE(att->keep));
+	DMEMIT(" order=%s draining=%d origin=%s", fvp_order_name(READ_ONCE(att->order)),
+	       dirty.draining, dirty.origin_failing ? "failing" : "ok");
+	DMEMIT(" dirty_sectors=%llu dirty_in=%llu dirty_out=%llu dirty_age_ms=%llu", dirty.sectors,
+	       dirty.in, dirty.out, dirty.age_ms);
+	DMEMIT(" destage_rate=%llu lost_sectors=%llu", dirty.rate, dirty.lost_sectors);
 	DMEMIT(" index_bytes=%llu index_extents=%llu live_sectors=%llu",
 	       fvp_index_bytes(&vol->index), (u64)atomic64_read(&vol->index.extents),
 	       (u64)atomic64_read(&vol->index.live_sectors));
@@ -109,4 +144,38 @@ void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned 
 #define EMIT(field, what) DMEMIT(" " #field "=%llu", sum.field);
 	FVP_VOLUME_COUNTERS(EMIT)
 #undef EMIT
+}
+
+void fvp_reply_flush(struct fvp_volume *vol, char *result, unsigned int maxlen)
+{
+	u64 until = fvp_volume_flush(vol);
+	struct fvp_dirty_status dirty;
+	unsigned int sz = 0;
+
+	fvp_volume_dirty(vol, &dirty);
+	DMEMIT("until=%llu dirty=%llu", until, dirty.sectors);
+}
+
+void fvp_reply_lost(struct fvp_volume *vol, char *result, unsigned int maxlen)
+{
+	struct fvp_lost_range *ranges;
+	struct fvp_dirty_status dirty;
+	unsigned int sz = 0;
+	char word[48];
+	u32 count = 0, i;
+
+	ranges = kmalloc_array(FVP_LOST_RANGES_MAX, sizeof(*ranges), GFP_KERNEL);
+	if (ranges)
+		count = min_t(u32, fvp_volume_lost(vol, ranges, FVP_LOST_RANGES_MAX),
+			      FVP_LOST_RANGES_MAX);
+	fvp_volume_dirty(vol, &dirty);
+	DMEMIT("sectors=%llu", dirty.lost_sectors);
+	for (i = 0; i < count; i++) {
+		snprintf(word, sizeof(word), " %llu+%llu", ranges[i].lba, ranges[i].len_sectors);
+		/* A full buffer would make dm ask again, with a larger one. */
+		if (sz + strlen(word) + 1 >= maxlen)
+			break;
+		DMEMIT("%s", word);
+	}
+	kfree(ranges);
 }

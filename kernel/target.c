@@ -10,23 +10,47 @@
  *
  * Life of an attachment over table swaps:
  *	ctr of the first instance	attached, empty or with the content kept
+ *	presuspend			while I/O still flows: the origin gets all that is dirty
+ *	presuspend_undo			the suspend did not come: as before
  *	postsuspend			the origin may change behind us (durable)
  *	preresume			taken back; the new table's mode takes effect
  *	dtr of the last instance	detached: content forgotten, or kept on request
  * so that `linear` -> `fvp` -> `linear` under an open device is safe at each step.
+ *
+ * dm calls presuspend before every suspend, with or without noflush, before a table
+ * swap's and before a removal; in process context, holding the device's suspend_lock
+ * (and at removal its SRCU), so that status and messages go on meanwhile.
  */
 #include <linux/ctype.h>
 #include <linux/sched/mm.h>
 
 #include "bio.h"
+#include "dirty.h"
 #include "target.h"
 
-/* Options and the mode of a table line.  Sets ti->error. */
+static int parse_name(struct dm_target *ti, struct fvp_instance *inst, const char *name)
+{
+	const char *c;
+
+	for (c = name; *c; c++) {
+		if (!(isascii(*c) && isalnum(*c)) && !strchr("._+:@-", *c)) {
+			ti->error = "name= takes letters, digits and ._+:@-";
+			return -EINVAL;
+		}
+	}
+	if (strscpy(inst->name, name, sizeof(inst->name)) <= 0) {
+		ti->error = "name= is empty or longer than 63 characters";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Options of a table line.  Sets ti->error. */
 static int parse_options(struct dm_target *ti, struct fvp_instance *inst, unsigned int argc,
 			 char **argv)
 {
 	unsigned int count, i;
-	const char *c;
+	int err;
 
 	if (!argc)
 		return 0;
@@ -35,19 +59,19 @@ static int parse_options(struct dm_target *ti, struct fvp_instance *inst, unsign
 		return -EINVAL;
 	}
 	for (i = 1; i < argc; i++) {
-		if (strncmp(argv[i], "name=", 5)) {
-			pr_err("volume: unknown option '%s': name= is the only one\n", argv[i]);
-			ti->error = "Unknown option";
-			return -EINVAL;
-		}
-		for (c = argv[i] + 5; *c; c++) {
-			if (!(isascii(*c) && isalnum(*c)) && !strchr("._+:@-", *c)) {
-				ti->error = "name= takes letters, digits and ._+:@-";
+		if (!strncmp(argv[i], "name=", 5)) {
+			err = parse_name(ti, inst, argv[i] + 5);
+			if (err)
+				return err;
+		} else if (!strncmp(argv[i], "order=", 6)) {
+			if (fvp_parse_order(argv[i] + 6, &inst->order)) {
+				ti->error = "order= takes strict or relaxed";
 				return -EINVAL;
 			}
-		}
-		if (strscpy(inst->name, argv[i] + 5, sizeof(inst->name)) <= 0) {
-			ti->error = "name= is empty or longer than 63 characters";
+		} else {
+			pr_err("volume: unknown option '%s': name= and order= are known\n",
+			       argv[i]);
+			ti->error = "Unknown option";
 			return -EINVAL;
 		}
 	}
@@ -141,10 +165,6 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Unknown mode";
 		goto err_free;
 	}
-	if (inst->mode == FVP_MODE_WRITE_BACK) {
-		ti->error = "Mode write-back is not in this version: use write-through";
-		goto err_free;
-	}
 	err = parse_options(ti, inst, argc - 4, argv + 4);
 	if (err)
 		goto err_free;
@@ -167,6 +187,8 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		goto err_origin;
 
 	ti->num_flush_bios = 1;
+	/* Also where neither origin nor flash has a volatile cache: flushes end epochs. */
+	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	ti->num_secure_erase_bios = 0;
@@ -256,6 +278,43 @@ static int target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *er
 	return DM_ENDIO_INCOMPLETE;
 }
 
+static void target_presuspend(struct dm_target *ti)
+{
+	struct fvp_instance *inst = ti->private;
+	struct fvp_dirty_status dirty;
+	unsigned int noio;
+	int err;
+
+	if (inst->att->suspended)
+		return;
+	noio = memalloc_noio_save();
+	err = fvp_volume_drain(inst->vol);
+	memalloc_noio_restore(noio);
+	if (!err)
+		return;
+
+	/* A suspend cannot be refused from here. */
+	fvp_volume_dirty(inst->vol, &dirty);
+	pr_err("volume %s%s%pUb is suspended with %llu bytes of acknowledged writes that origin %s "
+	       "did not take (error %d): they stay on flash and stay valid, but the origin is NOT "
+	       "current. Nobody may use it before the volume has been resumed, or attached "
+	       "again, and flushed\n",
+	       inst->name, inst->name[0] ? " " : "", &inst->att->uuid,
+	       dirty.sectors << SECTOR_SHIFT, inst->att->origin.name, err);
+}
+
+static void target_presuspend_undo(struct dm_target *ti)
+{
+	struct fvp_instance *inst = ti->private;
+	unsigned int noio;
+
+	if (inst->att->suspended)
+		return;
+	noio = memalloc_noio_save();
+	fvp_volume_drain_undo(inst->vol);
+	memalloc_noio_restore(noio);
+}
+
 static void target_postsuspend(struct dm_target *ti)
 {
 	struct fvp_instance *inst = ti->private;
@@ -269,12 +328,19 @@ static void target_postsuspend(struct dm_target *ti)
 	inst->att->suspended = true;
 }
 
+static void use_order(struct fvp_instance *inst, enum fvp_order order)
+{
+	fvp_volume_set_order(inst->vol, order);
+	WRITE_ONCE(inst->att->order, order);
+}
+
 static int target_preresume(struct dm_target *ti)
 {
 	struct fvp_instance *inst = ti->private;
 	unsigned int noio = memalloc_noio_save();
 	int err = 0;
 
+	use_order(inst, READ_ONCE(inst->order));
 	if (inst->att->suspended) {
 		fvp_volume_resume(inst->vol);
 		inst->att->suspended = false;
@@ -289,6 +355,8 @@ static void target_status(struct dm_target *ti, status_type_t type, unsigned int
 			  char *result, unsigned int maxlen)
 {
 	struct fvp_instance *inst = ti->private;
+	bool relaxed = READ_ONCE(inst->order) == FVP_ORDER_RELAXED;
+	unsigned int options = (inst->name[0] != 0) + relaxed;
 	unsigned int sz = 0;
 
 	switch (type) {
@@ -298,8 +366,12 @@ static void target_status(struct dm_target *ti, status_type_t type, unsigned int
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s %s %pUb %s", inst->pool->name, inst->origin->name, &inst->att->uuid,
 		       fvp_mode_name(READ_ONCE(inst->mode)));
+		if (options)
+			DMEMIT(" %u", options);
 		if (inst->name[0])
-			DMEMIT(" 1 name=%s", inst->name);
+			DMEMIT(" name=%s", inst->name);
+		if (relaxed)
+			DMEMIT(" order=" FVP_ORDER_NAME_RELAXED);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
@@ -318,17 +390,27 @@ static int set_mode(struct fvp_instance *inst, const char *text)
 		pr_err("volume %pUb: unknown mode '%s'\n", &inst->att->uuid, text);
 		return -EINVAL;
 	}
-	if (mode == FVP_MODE_WRITE_BACK) {
-		pr_err("volume %pUb: mode write-back is not in this version: use write-through\n",
-		       &inst->att->uuid);
-		return -EOPNOTSUPP;
-	}
 	err = fvp_volume_set_mode(inst->vol, mode);
 	if (!err)
 		WRITE_ONCE(inst->mode, mode);
 	return err;
 }
 
+static int set_order(struct fvp_instance *inst, const char *text)
+{
+	enum fvp_order order;
+
+	if (fvp_parse_order(text, &order)) {
+		pr_err("volume %pUb: unknown order '%s': strict and relaxed are known\n",
+		       &inst->att->uuid, text);
+		return -EINVAL;
+	}
+	use_order(inst, order);
+	WRITE_ONCE(inst->order, order);
+	return 0;
+}
+
+/* Returns 1 where result holds an answer, as dm wants it. */
 static int target_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			  unsigned int maxlen)
 {
@@ -338,6 +420,16 @@ static int target_message(struct dm_target *ti, unsigned int argc, char **argv, 
 
 	if (argc == 2 && !strcmp(argv[0], "mode")) {
 		err = set_mode(inst, argv[1]);
+	} else if (argc == 2 && !strcmp(argv[0], "order")) {
+		err = set_order(inst, argv[1]);
+	} else if (argc == 1 && !strcmp(argv[0], "flush")) {
+		fvp_reply_flush(inst->vol, result, maxlen);
+		err = 1;
+	} else if (argc == 1 && !strcmp(argv[0], "lost")) {
+		fvp_reply_lost(inst->vol, result, maxlen);
+		err = 1;
+	} else if (argc == 1 && !strcmp(argv[0], "forget-lost")) {
+		fvp_volume_forget_lost(inst->vol);
 	} else if (argc == 1 && !strcmp(argv[0], "keep")) {
 		WRITE_ONCE(inst->att->keep, true);
 	} else if (argc == 1 && !strcmp(argv[0], "forget")) {
@@ -348,8 +440,8 @@ static int target_message(struct dm_target *ti, unsigned int argc, char **argv, 
 			pr_err("volume %pUb: its content could not be dropped: error %d\n",
 			       &inst->att->uuid, err);
 	} else {
-		pr_err("volume %pUb: unknown message '%s': mode <mode>, keep, forget and drop are "
-		       "known\n",
+		pr_err("volume %pUb: unknown message '%s': mode <mode>, order <order>, flush, "
+		       "lost, forget-lost, keep, forget and drop are known\n",
 		       &inst->att->uuid, argv[0]);
 		err = -EINVAL;
 	}
@@ -365,18 +457,29 @@ static int target_iterate_devices(struct dm_target *ti, iterate_devices_callout_
 	return fn(ti, inst->origin, 0, ti->len, data);
 }
 
+/* A discard or write-zeroes is one dirty entry. */
+static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	limits->max_discard_sectors = min(limits->max_discard_sectors, FVP_DIRTY_LEN_MAX);
+	limits->max_hw_discard_sectors = min(limits->max_hw_discard_sectors, FVP_DIRTY_LEN_MAX);
+	limits->max_write_zeroes_sectors = min(limits->max_write_zeroes_sectors, FVP_DIRTY_LEN_MAX);
+}
+
 struct target_type fvp_volume_target = {
 	.name = FVP_TARGET_VOLUME,
-	.version = { 1, 0, 0 },
+	.version = { 1, 1, 0 },
 	.module = THIS_MODULE,
 	.features = DM_TARGET_SINGLETON,
 	.ctr = target_ctr,
 	.dtr = target_dtr,
 	.map = target_map,
 	.end_io = target_end_io,
+	.presuspend = target_presuspend,
+	.presuspend_undo = target_presuspend_undo,
 	.postsuspend = target_postsuspend,
 	.preresume = target_preresume,
 	.status = target_status,
 	.message = target_message,
+	.io_hints = target_io_hints,
 	.iterate_devices = target_iterate_devices,
 };

@@ -27,6 +27,7 @@ struct fvp_instance {
 	struct dm_dev *pool;
 	struct dm_dev *origin;
 	enum fvp_mode mode; /* requested, of this table line */
+	enum fvp_order order; /* likewise */
 	char name[FVP_NAME_BYTES]; /* the name= option, "" without */
 };
 
@@ -43,8 +44,16 @@ int fvp_parse_uuid(const char *text, uuid_t *uuid);
 enum fvp_mode fvp_parse_mode(const char *text);
 const char *fvp_mode_name(enum fvp_mode mode);
 
+/* 0 or -EINVAL. */
+int fvp_parse_order(const char *text, enum fvp_order *order);
+const char *fvp_order_name(enum fvp_order order);
+
 /* STATUSTYPE_INFO lines, as fvp_uapi.h has them. */
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen);
 void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned int maxlen);
+
+/* Answers of the messages flush and lost, likewise.  Sleep. */
+void fvp_reply_flush(struct fvp_volume *vol, char *result, unsigned int maxlen);
+void fvp_reply_lost(struct fvp_volume *vol, char *result, unsigned int maxlen);
 
 #endif /* FVP_TARGET_H */

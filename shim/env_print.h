@@ -53,6 +53,13 @@ void shim_printk(const char *level, const char *fmt, ...) __attribute__((__forma
 int scnprintf(char *buf, size_t len, const char *fmt, ...)
 	__attribute__((__format__(printf, 3, 4)));
 ssize_t strscpy(char *dst, const char *src, size_t len);
+
+static inline void *memset64(u64 *p, u64 v, size_t count)
+{
+	while (count--)
+		p[count] = v;
+	return p;
+}
 void *memchr_inv(const void *p, int c, size_t len);
 void sort(void *base, size_t num, size_t width, int (*cmp)(const void *, const void *),
 	  void (*swap_fn)(void *, void *, int));

@@ -4,6 +4,8 @@
 
 #include "machine.h"
 
+#define RANGE_SECTORS 128
+
 struct ranges {
 	struct dev_range *list;
 	u32 count, cap;
@@ -17,21 +19,25 @@ static int by_sector(const void *a, const void *b)
 	return x->sector < y->sector ? -1 : x->sector > y->sector;
 }
 
-static void range_add(void *arg, u64 sector, u32 len)
+/* The 64 KiB around a sector that something is known of. */
+static void range_add(void *arg, u64 lba)
 {
 	struct ranges *r = arg;
+	u64 sector = round_down(lba, RANGE_SECTORS);
 
-	if (sector >= r->end)
+	if (r->count && r->list[r->count - 1].sector == sector)
 		return;
 	if (r->count == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 64;
 		r->list = realloc(r->list, r->cap * sizeof(*r->list));
 	}
-	r->list[r->count++] = (struct dev_range){ sector, min_t(u64, len, r->end - sector) };
+	r->list[r->count++] =
+		(struct dev_range){ sector, min_t(u64, RANGE_SECTORS, r->end - sector) };
 }
 
 struct check {
 	struct sim_vol *vol;
+	bool clean; /* nothing is dirty: the origin has the same */
 	struct ranges ranges;
 	int index_error;
 };
@@ -40,7 +46,10 @@ static void check_reads(void *arg)
 {
 	struct check *check = arg;
 	struct sim_vol *vol = check->vol;
+	struct fvp_dirty_status dirty;
 
+	fvp_volume_dirty(vol->core, &dirty);
+	check->clean = !dirty.sectors;
 	for (u32 i = 0; i < check->ranges.count; i++) {
 		struct dev_range *r = &check->ranges.list[i];
 
@@ -55,7 +64,7 @@ static void check_reads(void *arg)
 				shim_wait_block(&wait, "check reads", ~0ULL);
 			}
 			req = sim_req_new(vol, FVP_REQ_READ, r->sector + off, len);
-			req->quiet = true;
+			req->quiet = check->clean;
 			sim_req_send(req);
 			off += len;
 			sim.count->quiet_sectors += len;
@@ -82,7 +91,7 @@ bool check_volume(struct sim_vol *vol, bool sample)
 	u32 read_errors = vol->origin->read_error_permille;
 	bool ok;
 
-	store_pages(vol->origin->store, range_add, &check.ranges);
+	oracle_for_each(vol->oracle, range_add, &check.ranges);
 	/* In the middle of a life a sample will do. */
 	while (sample && check.ranges.count > 24) {
 		u32 drop = (u32)shim_rng_below(&sim.rng, check.ranges.count--);
@@ -98,39 +107,78 @@ bool check_volume(struct sim_vol *vol, bool sample)
 	if (!ok)
 		return false;
 	sim.count->quiet_checks++;
+	sim.count->quiet_checks_clean += check.clean;
 	if (check.index_error)
 		shim_die("volume %u: index check: %d", vol->number, check.index_error);
 	return true;
 }
 
-static void origin_page(void *arg, u64 sector, u32 len)
+static void origin_sector(void *arg, u64 lba)
 {
 	struct sim_vol *vol = arg;
 
-	for (u64 lba = sector; lba < min(sector + len, vol->sectors); lba++)
-		oracle_check_now(vol->oracle, lba, store_peek(vol->origin->store, lba),
-				 "the origin itself");
+	oracle_check_now(vol->oracle, lba, store_peek(vol->origin->store, lba),
+			 "the origin itself");
 }
 
 void check_origin(struct sim_vol *vol)
 {
-	store_pages(vol->origin->store, origin_page, vol);
+	oracle_for_each(vol->oracle, origin_sector, vol);
 }
 
 /* --- damage --- */
 
+/* What was done lately, so that it can be taken back. */
+static struct damage {
+	struct fvp_dev *dev;
+	u64 sector;
+	u8 was[FVP_SECTOR_BYTES], is[FVP_SECTOR_BYTES];
+} damages[8];
+static u32 damage_count;
+
 static void damage(struct fvp_dev *dev, u64 sector, u32 len)
 {
-	u8 bytes[FVP_SECTOR_BYTES];
+	struct damage *d = &damages[damage_count++ % ARRAY_SIZE(damages)];
 	u32 n = 1 + (u32)shim_rng_below(&sim.rng, 8);
 
-	sector += shim_rng_below(&sim.rng, len);
-	store_read(dev->store, sector, 1, (struct sim_data){ .bytes = bytes });
+	d->dev = dev;
+	d->sector = sector + shim_rng_below(&sim.rng, len);
+	store_read(dev->store, d->sector, 1, (struct sim_data){ .bytes = d->was });
+	memcpy(d->is, d->was, FVP_SECTOR_BYTES);
 	while (n--)
-		bytes[shim_rng_below(&sim.rng, sizeof(bytes))] ^=
+		d->is[shim_rng_below(&sim.rng, FVP_SECTOR_BYTES)] ^=
 			(u8)(1 + shim_rng_below(&sim.rng, 255));
-	store_poke(dev->store, sector, 1, (struct sim_data){ .bytes = bytes });
+	store_poke(dev->store, d->sector, 1, (struct sim_data){ .bytes = d->is });
 	sim.count->corruptions++;
+}
+
+bool heal_flash(void)
+{
+	u8 bytes[FVP_SECTOR_BYTES];
+	bool any = false;
+
+	for (u32 i = min_t(u32, damage_count, ARRAY_SIZE(damages)); i-- > 0;) {
+		struct damage *d = &damages[i];
+
+		store_read(d->dev->store, d->sector, 1, (struct sim_data){ .bytes = bytes });
+		if (memcmp(bytes, d->is, sizeof(bytes)))
+			continue;
+		store_poke(d->dev->store, d->sector, 1, (struct sim_data){ .bytes = d->was });
+		any = true;
+	}
+	damage_count = 0;
+	for (u32 i = 0; i < m.flash_count; i++) {
+		any |= m.flash[i]->bad_count != 0;
+		m.flash[i]->bad_count = 0;
+	}
+	m.damaged = false;
+	sim.count->healings += any;
+	return any;
+}
+
+void damage_forget(void)
+{
+	damage_count = 0;
 }
 
 /* Sectors of the summary that ends segment number i, or 0. */
@@ -173,12 +221,14 @@ static void corrupt_super(struct fvp_dev *dev)
 }
 
 /*
- * One copy of a superblock; or summaries, behind which the records still are.  Data
- * is left alone: a hit is served without a look at its checksum, as by any disk.
+ * One copy of a superblock; or summaries, behind which the records still are; or a
+ * segment's header.  Data is left alone: a hit is served without a look at its
+ * checksum, as by any disk.
  */
 void corrupt_flash(void)
 {
 	u32 count = 1 + (u32)shim_rng_below(&sim.rng, 3);
+	bool header = shim_rng_chance(&sim.rng, 1, 4);
 
 	while (count--) {
 		struct fvp_dev *dev = m.flash[shim_rng_below(&sim.rng, m.flash_count)];
@@ -190,6 +240,10 @@ void corrupt_flash(void)
 
 		if (len)
 			damage(dev, end - len, len);
+		if (len && header && !m.damaged) {
+			damage(dev, end - m.segment_sectors, 1);
+			m.damaged = true;
+		}
 	}
 	if (shim_rng_chance(&sim.rng, 1, 3))
 		corrupt_super(m.flash[shim_rng_below(&sim.rng, m.flash_count)]);

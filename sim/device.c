@@ -51,6 +51,16 @@ bool dev_idle(const struct fvp_dev *dev)
 	return list_empty(&dev->inflight);
 }
 
+bool dev_core_writes(const struct fvp_dev *dev)
+{
+	struct dev_io *io;
+
+	list_for_each_entry (io, &dev->inflight, node)
+		if (io->op != DEV_READ && !io->guest)
+			return true;
+	return false;
+}
+
 static bool overlap(u64 a, u64 a_len, u64 b, u64 b_len)
 {
 	return a < b + b_len && b < a + a_len;
@@ -84,6 +94,10 @@ static int fault_of(struct fvp_dev *dev, struct dev_io *io)
 		sim.count->fault_flash_read_permanent++;
 		return -EIO;
 	}
+	if (!read && (dev->fail_writes || shim_now_ns() < dev->fail_writes_until_ns)) {
+		sim.count->fault_origin_write += !dev->flash;
+		return -EIO;
+	}
 	if (!read && dev->fail_next_write && !sim.calm) {
 		dev->fail_next_write = false;
 		sim.count->fault_flash_write++;
@@ -102,33 +116,26 @@ static int fault_of(struct fvp_dev *dev, struct dev_io *io)
 	return -EIO;
 }
 
-/* --- deliberate defects that need to look at an I/O --- */
-
-/* A record that holds tombstones and nothing else. */
-static bool only_tombstones(const struct dev_io *io)
+static struct dev_event event_of(const struct dev_io *io, bool done)
 {
-	const struct fvp_disk_block *block = (const void *)io->data.bytes;
-
-	if (!io->data.bytes || le32_to_cpu(block->magic) != FVP_BLOCK_MAGIC ||
-	    le16_to_cpu(block->kind) != FVP_BLOCK_RECORD)
-		return false;
-	for (u32 i = 0; i < le32_to_cpu(block->entry_count); i++)
-		if (le16_to_cpu(block->entries[i].kind) != FVP_ENTRY_TOMBSTONE)
-			return false;
-	return true;
+	return (struct dev_event){
+		.op = io->op,
+		.flags = io->flags,
+		.sector = io->sector,
+		.len = io->len,
+		.bytes = io->op == DEV_WRITE ? io->data.bytes : NULL,
+		.guest = io->guest,
+		.done = done,
+		.error = io->error,
+	};
 }
 
-static bool lost_by_defect(const struct dev_io *io)
+static void tell(struct dev_io *io, bool done)
 {
-	switch (sim.config.defect) {
-	case SIM_DEFECT_NO_SUSPEND_NOTE:
-		return sim.in_suspend && (io->sector < FVP_SUPER_AREA_SECTORS ||
-					  io->sector >= io->dev->sectors - FVP_SUPER_AREA_SECTORS);
-	case SIM_DEFECT_LOST_TOMBSTONES:
-		return only_tombstones(io);
-	default:
-		return false;
-	}
+	struct dev_event event = event_of(io, done);
+
+	if (io->dev->on_io)
+		io->dev->on_io(io->dev, &event);
 }
 
 /* --- doing it --- */
@@ -171,26 +178,28 @@ static void write_apply_some(struct dev_io *io)
 	}
 }
 
-/* No sector of a write with PREFLUSH takes effect before the flush has. */
-static void preflush_first(struct dev_io *io)
+static void flush_settle(struct dev_io *io)
 {
-	enum sim_defect defect = io->dev->flash ? sim.config.defect : SIM_DEFECT_NONE;
+	struct dev_event event = event_of(io, false);
 
-	if ((io->flags & FVP_IO_PREFLUSH) && defect != SIM_DEFECT_NO_FLUSH)
-		store_settle_done(io->dev->store, io->moment);
+	if (!defect_no_flush(io->dev, &event))
+		store_settle_done(io->dev->store, defect_flush_moment(io->dev, io->moment));
 }
 
-/* The flush before a write is over before the write begins, power cut or not. */
+/*
+ * The flush before a write is over before any sector of it takes effect, power cut or
+ * not, and also if the write fails.
+ */
 static void preflush(struct dev_io *io)
 {
-	if ((io->flags & FVP_IO_PREFLUSH) && !io->error &&
-	    !(io->dev->flash && sim.config.defect == SIM_DEFECT_NO_FLUSH))
-		store_settle_done(io->dev->store, io->moment);
+	if (io->flags & FVP_IO_PREFLUSH)
+		flush_settle(io);
 }
 
 static void perform(struct dev_io *io)
 {
 	struct fvp_dev *dev = io->dev;
+	struct dev_event event = event_of(io, false);
 
 	io->applied = true;
 	switch (io->op) {
@@ -211,10 +220,9 @@ static void perform(struct dev_io *io)
 	case DEV_WRITE:
 	case DEV_ZEROES:
 	case DEV_DISCARD:
-		if (lost_by_defect(io))
+		if (defect_loses(dev, &event))
 			break;
 		preflush(io);
-		preflush_first(io);
 		if (io->error || (io->op == DEV_DISCARD && !dev->discard_zeroes))
 			write_apply_some(io);
 		else
@@ -229,17 +237,17 @@ static void perform(struct dev_io *io)
 static void settle(struct dev_io *io)
 {
 	struct fvp_dev *dev = io->dev;
-	enum sim_defect defect = dev->flash ? sim.config.defect : SIM_DEFECT_NONE;
+	struct dev_event event = event_of(io, true);
 
 	if (io->op == DEV_READ)
 		return;
 	if (io->op == DEV_FLUSH) {
-		if (!io->error && defect != SIM_DEFECT_NO_FLUSH)
-			store_settle_done(dev->store, io->moment);
+		if (!io->error)
+			flush_settle(io);
 		return;
 	}
 	store_write_done(dev->store, io->write);
-	if (!dev->cache || ((io->flags & FVP_IO_FUA) && defect != SIM_DEFECT_NO_FUA && !io->error))
+	if (!dev->cache || ((io->flags & FVP_IO_FUA) && !defect_no_fua(dev, &event) && !io->error))
 		store_settle_write(dev->store, io->write, io->sector, (u32)io->len);
 }
 
@@ -253,6 +261,7 @@ static void finish(void *arg)
 	if (!io->applied)
 		perform(io);
 	settle(io);
+	tell(io, true);
 	if (error && io->dev->on_error)
 		io->dev->on_error(io->dev, io->op, io->sector, io->len);
 	list_del(&io->node);
@@ -292,6 +301,8 @@ static u64 latency(struct fvp_dev *dev, enum dev_op op)
 		ns *= 2;
 	if (shim_rng_chance(&sim.io_rng, dev->latency_tail_permille, 1000))
 		ns *= 20;
+	if (shim_now_ns() < dev->stall_until_ns)
+		ns += dev->stall_until_ns - shim_now_ns();
 	return ns;
 }
 
@@ -331,10 +342,29 @@ static void count_io(struct fvp_dev *dev, struct dev_io *io)
 	if (io->op == DEV_READ) {
 		*(dev->flash ? &c->flash_reads : &c->origin_reads) += 1;
 	} else if (io->op == DEV_FLUSH) {
-		c->flash_flushes += dev->flash;
+		*(dev->flash ? &c->flash_flushes : &c->origin_flushes) += 1;
 	} else {
 		*(dev->flash ? &c->flash_writes : &c->origin_writes) += 1;
 		c->flash_fua += dev->flash && (io->flags & FVP_IO_FUA);
+	}
+}
+
+/* For those who read a verbose run: what a record holds. */
+static void note_record(struct fvp_dev *dev, const struct dev_event *event)
+{
+	static const char *const kinds[] = { "void",	  "data",    "tombstone", "zero",
+					     "watermark", "settled", "discard" };
+	const struct fvp_disk_block *record = dev_record(event);
+
+	for (u32 i = 0; record && i < le32_to_cpu(record->entry_count); i++) {
+		const struct fvp_disk_entry *e = &record->entries[i];
+
+		sim_note("%s   generation %llu: %s%s of %u %llu+%u at %u arg %u", dev->name,
+			 le64_to_cpu(record->segment_gen),
+			 le16_to_cpu(e->flags) & FVP_ENTRY_DIRTY ? "dirty " : "",
+			 kinds[le16_to_cpu(e->kind)], le32_to_cpu(e->volume), le64_to_cpu(e->lba),
+			 le32_to_cpu(e->len_sectors), le32_to_cpu(e->offset_sectors),
+			 le32_to_cpu(e->arg));
 	}
 }
 
@@ -368,6 +398,7 @@ void dev_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector, u64 
 	if (dev->on_submit)
 		dev->on_submit(dev, op, flags, sector);
 	list_add_tail(&io->node, &dev->inflight);
+	tell(io, false);
 	shim_trace(sector ^ (u64)op << 56 ^ (u64)io->error);
 	if (sim.config.verbose)
 		sim_note("%s %s%s%s %llu+%llu%s", dev->name,
@@ -379,6 +410,11 @@ void dev_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector, u64 
 			 flags & FVP_IO_FUA ? " fua" : "",
 			 flags & FVP_IO_PREFLUSH ? " preflush" : "", sector, len,
 			 io->error ? " FAULT" : "");
+	if (sim.config.verbose && dev->flash) {
+		struct dev_event event = event_of(io, false);
+
+		note_record(dev, &event);
+	}
 	if (sim.config.defect == SIM_DEFECT_EARLY_DONE && dev->flash && op == DEV_WRITE &&
 	    (flags & FVP_IO_FUA) && !io->error) {
 		/* The content is there to read, but not durable yet. */
@@ -414,7 +450,8 @@ void dev_crash(struct fvp_dev *dev, bool power_cut)
 		list_del(&io->node);
 		free(io);
 	}
-	if (power_cut)
-		sim.count->crash_sectors_lost +=
-			store_crash(dev->store, dev->block_sectors, &sim.io_rng);
+	if (!power_cut)
+		return;
+	sim.count->crash_sectors_lost += store_crash(dev->store, dev->block_sectors, &sim.io_rng);
+	dev->late_moment = 0;
 }

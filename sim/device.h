@@ -14,6 +14,17 @@ struct dev_range {
 	u64 sector, len;
 };
 
+/* An I/O, as those who watch a device see it. */
+struct dev_event {
+	enum dev_op op;
+	u32 flags;
+	u64 sector, len;
+	const u8 *bytes; /* of a write by core from memory, else NULL */
+	bool guest; /* a guest's own request */
+	bool done; /* else: being submitted */
+	int error;
+};
+
 struct fvp_dev {
 	char name[16];
 	bool flash;
@@ -31,6 +42,9 @@ struct fvp_dev {
 	u32 read_error_permille, write_error_permille;
 	bool fail_next_write; /* once */
 	bool dead;
+	bool fail_writes; /* all of them, flushes too, also while the simulator is calm */
+	u64 fail_writes_until_ns; /* likewise, for a while */
+	u64 stall_until_ns; /* nothing completes before */
 	struct dev_range bad[8]; /* reads fail until written */
 	u32 bad_count;
 	bool write_failed; /* since it was formatted: even its superblocks may be torn */
@@ -38,6 +52,10 @@ struct fvp_dev {
 	void (*on_submit)(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector);
 	/* An error is being returned for this I/O. */
 	void (*on_error)(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 len);
+	/* Both: at submission, and when it is done, before whoever waits for it knows. */
+	void (*on_io)(struct fvp_dev *dev, const struct dev_event *event);
+
+	u64 late_moment; /* defect: what the next flush makes durable */
 
 	struct list_head inflight;
 };
@@ -59,5 +77,22 @@ void dev_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector, u64 
  */
 void dev_crash(struct fvp_dev *dev, bool power_cut);
 bool dev_idle(const struct fvp_dev *dev);
+/* Is a write of core's own in flight, not a guest's? */
+bool dev_core_writes(const struct fvp_dev *dev);
+
+/* defect.c: what a deliberate defect does to an I/O; sim.config.defect decides. */
+/* It is acknowledged, and nothing is written. */
+bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event);
+/* Its flush, or the one before it, does nothing. */
+bool defect_no_flush(const struct fvp_dev *dev, const struct dev_event *event);
+/* It is durable only when flushed, though it says FUA. */
+bool defect_no_fua(const struct fvp_dev *dev, const struct dev_event *event);
+/* Moment up to which a flush that began at moment makes writes durable. */
+u64 defect_flush_moment(struct fvp_dev *dev, u64 moment);
+
+/* The record that a write to flash holds, or NULL. */
+const struct fvp_disk_block *dev_record(const struct dev_event *event);
+/* How many entries of that kind and with one of these flags (0: any) it has. */
+u32 dev_record_entries(const struct fvp_disk_block *record, u32 kind, u32 flags);
 
 #endif /* SIM_DEVICE_H */

@@ -5,7 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "guest.h"
+#include "dirty.h"
+#include "machine.h"
 
 /* --- core's own I/O and memory --- */
 
@@ -24,21 +25,25 @@ static void io_done(void *arg, int error)
 
 void fvp_host_submit(struct fvp_io *io)
 {
-	struct sim_data data = { .bytes = io->mem };
-	enum dev_op op = io->op == FVP_IO_READ	  ? DEV_READ
-			 : io->op == FVP_IO_WRITE ? DEV_WRITE
-						  : DEV_FLUSH;
+	struct sim_data payload = { .bytes = io->mem };
+	static const enum dev_op ops[] = {
+		[FVP_IO_READ] = DEV_READ,	    [FVP_IO_WRITE] = DEV_WRITE,
+		[FVP_IO_FLUSH] = DEV_FLUSH,	    [FVP_IO_DISCARD] = DEV_DISCARD,
+		[FVP_IO_WRITE_ZEROES] = DEV_ZEROES,
+	};
+	bool data = io->op == FVP_IO_READ || io->op == FVP_IO_WRITE;
 
-	if (op != DEV_FLUSH && !io->mem == !io->buf)
+	if (data && !io->mem == !io->buf)
 		shim_die("I/O with both or neither of mem and buf");
 	if (io->buf) {
 		if (io->len_sectors > io->buf->len_sectors)
 			shim_die("I/O longer than its buffer");
-		data = (struct sim_data){ .stamps = io->buf->stamps };
+		payload = (struct sim_data){ .stamps = io->buf->stamps };
 	}
-	if (op != DEV_FLUSH && io->len_sectors > FVP_IO_SECTORS_MAX)
+	if (data && io->len_sectors > FVP_IO_SECTORS_MAX)
 		shim_die("I/O of %u sectors", io->len_sectors);
-	dev_submit(io->dev, op, io->flags, io->sector, io->len_sectors, data, false, io_done, io);
+	dev_submit(io->dev, ops[io->op], io->flags, io->sector, io->len_sectors, payload, false,
+		   io_done, io);
 }
 
 u64 fvp_host_dev_sectors(struct fvp_dev *dev)
@@ -195,7 +200,7 @@ void fvp_host_accept(struct fvp_request *rq, u32 len_sectors)
 {
 	struct part *part = part_of(rq);
 
-	if (part->state != PART_MAPPING || rq->op > FVP_REQ_WRITE || !len_sectors ||
+	if (part->state != PART_MAPPING || rq->op == FVP_REQ_FLUSH || !len_sectors ||
 	    len_sectors >= rq->len_sectors)
 		shim_die("fvp_host_accept(%u of %u) out of place", len_sectors, rq->len_sectors);
 	rq->len_sectors = len_sectors;
@@ -221,6 +226,23 @@ void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf)
 	if (rq->len_sectors > buf->len_sectors)
 		shim_die("copy beyond a buffer");
 	memcpy(buf->stamps, part->data, rq->len_sectors * sizeof(u64));
+}
+
+u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
+{
+	struct part *part = part_of(rq);
+	u32 crc = ~0u;
+
+	check_taken(part, true);
+	for (u32 i = 0; i < rq->len_sectors; i++) {
+		void *sector = (u8 *)mem + (size_t)i * FVP_SECTOR_BYTES;
+
+		/* Copying takes time: other CPUs get on, and the guest may change its page. */
+		shim_point();
+		sim_stamp_expand(part->data[i], sector);
+		crc = crc32c(crc, sector, FVP_SECTOR_BYTES);
+	}
+	return crc;
 }
 
 void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fvp_request *rq)
@@ -316,13 +338,44 @@ void sim_req_send(struct sim_req *req)
 	req_put(req);
 }
 
+/* What everybody waits for, as far as numbers say it. */
+static void report(void)
+{
+	u64 waiting_sectors = 0;
+	u32 waiting = fvp_pool_waiting(sim.pool, &waiting_sectors);
+
+	fprintf(stderr, "pool health %u, %u of %u segments free, dirty span %llu of %llu sectors, ",
+		READ_ONCE(sim.pool->health), fvp_segment_free_count(sim.pool),
+		sim.pool->segment_count, fvp_pool_dirty_span(sim.pool),
+		fvp_pool_dirty_limit(sim.pool));
+	fprintf(stderr, "%u volumes wait with %llu\n", waiting, waiting_sectors);
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct fvp_volume *core = m.vol[i].core;
+		struct fvp_dirty_status dirty;
+
+		if (!core)
+			continue;
+		fvp_volume_dirty(core, &dirty);
+		fprintf(stderr,
+			"volume %u: %u requests, mode %u effective %u, dirty %llu, lost %llu%s%s\n",
+			i, m.vol[i].inflight, m.vol[i].mode, (u32)fvp_volume_effective_mode(core),
+			dirty.sectors, dirty.lost_sectors, dirty.draining ? ", draining" : "",
+			dirty.origin_failing ? ", origin failing" : "");
+	}
+}
+
 void sim_req_check_age(struct sim_vol *vol)
 {
 	struct sim_req *req;
 
 	list_for_each_entry (req, &vol->reqs, node) {
-		if (shim_now_ns() - req->begun_ns > 60ULL * NSEC_PER_SEC) {
+		u64 age_ns = shim_now_ns() - req->begun_ns;
+
+		if (age_ns > 15ULL * NSEC_PER_SEC)
+			sim_call_administrator();
+		if (age_ns > 60ULL * NSEC_PER_SEC) {
 			shim_sched_report();
+			report();
 			shim_die("volume %u: request op %u %llu+%llu not done after a minute",
 				 vol->number, req->op, req->lba, req->len);
 		}

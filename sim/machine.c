@@ -20,49 +20,117 @@ static void origin_error(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 le
 	struct sim_req *req;
 
 	list_for_each_entry (req, &vol->reqs, node)
-		if (req->op == FVP_REQ_FLUSH || op == DEV_FLUSH ||
-		    (req->lba < sector + len && sector < req->lba + req->len))
+		if ((op == DEV_READ) == (req->op == FVP_REQ_READ) &&
+		    (req->op == FVP_REQ_FLUSH || op == DEV_FLUSH ||
+		     (req->lba < sector + len && sector < req->lba + req->len)))
 			req->origin_failed = true;
 }
 
-/* Power cuts fall where it hurts: while one of these is in flight, or just after. */
-static void watch_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector)
+static bool flash_seen(const struct fvp_dev *dev, const struct dev_event *event)
 {
-	bool super =
-		sector < FVP_SUPER_AREA_SECTORS || sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
-	bool header = !super && !((sector - FVP_FIRST_SEGMENT_SECTOR) % m.segment_sectors);
-	bool seen = false;
+	const struct fvp_disk_block *record = dev_record(event);
+	bool super = event->sector < FVP_SUPER_AREA_SECTORS ||
+		     event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
+	bool header = !super && !((event->sector - FVP_FIRST_SEGMENT_SECTOR) % m.segment_sectors);
 
-	if (op != DEV_WRITE)
-		return;
 	switch (m.watch) {
-	case WATCH_NONE:
-		return;
 	case WATCH_SUPER:
-		seen = super;
-		break;
+		return event->op == DEV_WRITE && super;
 	case WATCH_HEADER:
-		seen = header;
-		break;
+		return event->op == DEV_WRITE && header;
 	case WATCH_SUMMARY:
-		seen = flags & FVP_IO_PREFLUSH;
-		break;
+		return event->flags & FVP_IO_PREFLUSH;
 	case WATCH_FUA:
-		seen = !super && !header && (flags & FVP_IO_FUA);
-		break;
+		return event->op == DEV_WRITE && !super && !header && (event->flags & FVP_IO_FUA);
+	case WATCH_WATERMARK:
+		return record && dev_record_entries(record, FVP_ENTRY_WATERMARK, 0);
+	case WATCH_RECOVER:
+		return !sim.pool;
+	default:
+		return false;
 	}
-	if (seen && !m.watch_left--) {
-		m.watch = WATCH_NONE;
-		m.crash_at = min(
-			m.crash_at,
-			shim_steps() +
-				shim_rng_below(&sim.rng, shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60));
+}
+
+static bool origin_seen(const struct dev_event *event)
+{
+	if (event->guest || event->op == DEV_READ)
+		return false;
+	switch (m.watch) {
+	case WATCH_DESTAGE:
+		return event->op != DEV_FLUSH;
+	case WATCH_ORIGIN_FLUSH:
+		return event->op == DEV_FLUSH;
+	case WATCH_DRAIN:
+		return m.draining;
+	case WATCH_RECOVER:
+		return !m.served;
+	default:
+		return false;
 	}
+}
+
+/* Power cuts fall where it hurts: while one of these is in flight, or just after. */
+static void watch(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	if (m.watch == WATCH_NONE || event->done ||
+	    !(dev->flash ? flash_seen(dev, event) : origin_seen(event)) || m.watch_left--)
+		return;
+	m.watch = WATCH_NONE;
+	m.watched = true;
+	m.crash_at = min(
+		m.crash_at,
+		shim_steps() + shim_rng_below(&sim.rng, shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60));
+}
+
+/* What core writes for a record is one. */
+static void check_record(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	struct fvp_media media;
+	struct fvp_block block;
+	u32 at;
+	int err;
+
+	if (!sim.pool || !dev_record(event))
+		return;
+	media = fvp_pool_media(sim.pool);
+	at = (u32)((event->sector - FVP_FIRST_SEGMENT_SECTOR) % m.segment_sectors);
+	err = fvp_block_decode(&media, event->bytes, FVP_BLOCK_RECORD, at, &block);
+	if (err || block.len_sectors != event->len)
+		shim_die("%s: the record written to %llu+%llu does not decode: error %d", dev->name,
+			 event->sector, event->len, err);
+}
+
+static void flash_io(struct fvp_dev *dev, const struct dev_event *event)
+{
+	check_record(dev, event);
+	watch(dev, event);
+}
+
+/* Now and then, whenever an origin changes or is about to: could its guest have left it so? */
+static void origin_io(struct fvp_dev *dev, const struct dev_event *event)
+{
+	struct sim_vol *vol = &m.vol[dev->volume];
+
+	watch(dev, event);
+	if (event->op == DEV_FLUSH && !event->done && !vol->direct_flushing)
+		vol->direct_flushing = vol->direct;
+	if (event->op == DEV_FLUSH && event->done) {
+		if (!event->error)
+			vol->direct_flushed = max(vol->direct_flushed, vol->direct_flushing);
+		vol->direct_flushing = 0;
+	}
+	if (event->op != DEV_READ && sim_write_back_possible(vol) &&
+	    shim_rng_chance(&m.check_rng, 1, 60))
+		past_check(oracle_past(vol->oracle), "while it runs,");
 }
 
 /* What the pool does about failed flash takes little time: cut in there. */
 static void flash_error(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 len)
 {
+	m.flash_lost |= op == DEV_READ || dev->dead;
+	/* What cannot be read or was not written may leave a hole. */
+	for (u32 i = 0; i < m.vol_count; i++)
+		past_not_strict(oracle_past(m.vol[i].oracle));
 	if (op != DEV_READ && m.crash_at != ~0ULL && shim_rng_chance(&sim.rng, 1, 3))
 		m.crash_at = min(m.crash_at, shim_steps() + 2 + shim_rng_below(&sim.rng, 60));
 }
@@ -93,7 +161,7 @@ static void build_flash(void)
 		dev->cache = shim_rng_chance(r, 2, 3);
 		dev->latency_ns = 5000 + shim_rng_below(r, 60000);
 		dev->latency_tail_permille = (u32)shim_rng_below(r, 30);
-		dev->on_submit = watch_submit;
+		dev->on_io = flash_io;
 		dev->on_error = flash_error;
 		m.flash[i] = dev;
 	}
@@ -119,6 +187,7 @@ static void build_volume(u32 number)
 	vol->origin->latency_tail_permille = (u32)shim_rng_below(r, 20);
 	vol->origin->discard_zeroes = shim_rng_chance(r, 1, 2);
 	vol->origin->cache = sim.config.origin_cache || shim_rng_chance(r, 1, 2);
+	vol->origin->on_io = origin_io;
 	vol->origin->on_error = origin_error;
 	vol->oracle = oracle_create(vol, vol->origin->cache);
 	sim_guest_shape(vol, shim_rng_next(r));
@@ -135,8 +204,17 @@ static bool alloc_fails(gfp_t flags)
 
 void machine_build(u64 seed)
 {
+	static const u64 write_back[] = { 0, 40, 60, 80, 100 };
+
 	memset(&m, 0, sizeof(m));
+	damage_forget();
 	m.crash_at = ~0ULL;
+	m.helped = ~0ULL;
+	m.check_rng.s = seed + 0x2545F4914F6CDD1DULL;
+	m.write_back_percent = sim.config.write_back ? 100
+			       : sim.config.no_write_back
+				       ? 0
+				       : (u32)pick(write_back, ARRAY_SIZE(write_back));
 	shim_alloc_fail_hook = alloc_fails;
 	sim.alloc_fail_permille =
 		shim_rng_chance(&sim.rng, 1, 3) ? (u32)shim_rng_below(&sim.rng, 100) : 0;
@@ -192,6 +270,44 @@ void machine_format(void)
 	}
 }
 
+static void adopt_sector(void *arg, u64 lba)
+{
+	struct sim_vol *vol = arg;
+
+	oracle_adopt(vol->oracle, lba, store_peek(vol->origin->store, lba));
+}
+
+static void lose_sector(void *arg, u64 lba)
+{
+	struct sim_vol *vol = arg;
+
+	oracle_lose_unless(vol->oracle, lba, store_peek(vol->origin->store, lba));
+}
+
+void machine_replace_flash(void)
+{
+	machine_format();
+	m.damaged = false;
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct sim_vol *vol = &m.vol[i];
+
+		oracle_for_each(vol->oracle, adopt_sector, vol);
+		past_reset(oracle_past(vol->oracle), true);
+		vol->waits = vol->may_wait = false;
+	}
+}
+
+void machine_lose_dirty(void)
+{
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct sim_vol *vol = &m.vol[i];
+
+		oracle_for_each(vol->oracle, lose_sector, vol);
+		past_distrust(oracle_past(vol->oracle));
+		vol->waits = false;
+	}
+}
+
 /* --- power --- */
 
 void machine_collect(struct sim_vol *vol)
@@ -206,6 +322,13 @@ void machine_collect(struct sim_vol *vol)
 	c->write_fill_sectors += sum.write_fill_sectors;
 	c->fill_lost += sum.fill_lost;
 	c->fill_refused += sum.fill_refused;
+	c->write_back_ios += sum.write_back_ios;
+	c->paced_ios += sum.paced_ios;
+	c->held_ios += sum.held_ios;
+	c->destaged_sectors += sum.destaged_sectors;
+	c->merged_sectors += sum.merged_sectors;
+	c->destage_ios += sum.destage_ios;
+	c->destage_batches += sum.destage_batches;
 	c->tombstones += sum.tombstones;
 	c->write_waits += sum.write_waits;
 	c->flash_read_errors += sum.flash_read_errors;
@@ -226,13 +349,40 @@ void machine_collect_pool(void)
 	c->bad_data += (u64)atomic64_read(&st->bad_data);
 }
 
+/* How it was when the power went. */
+static void crash_count(bool power_cut)
+{
+	bool dirty = false, destaging = false;
+
+	sim.count->crashes++;
+	sim.count->crashes_host_only += !power_cut;
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct sim_vol *vol = &m.vol[i];
+
+		dirty |= past_behind(oracle_past(vol->oracle)) != 0;
+		destaging |= sim_write_back_possible(vol) && dev_core_writes(vol->origin);
+	}
+	sim.count->crashes_dirty += dirty;
+	sim.count->crashes_destaging += destaging;
+	sim.count->crashes_draining += m.draining != 0;
+	sim.count->crashes_watched += m.watched;
+	m.draining = 0;
+	m.watched = m.administrator = false;
+}
+
+static void check_pasts(const char *when)
+{
+	for (u32 i = 0; i < m.vol_count; i++)
+		past_check(oracle_past(m.vol[i].oracle), when);
+}
+
 void machine_crash(void)
 {
 	bool power_cut = shim_rng_chance(&sim.rng, 3, 4);
 
 	sim_note(power_cut ? "power cut" : "host crash");
-	sim.count->crashes++;
-	sim.count->crashes_host_only += !power_cut;
+	crash_count(power_cut);
+	check_pasts("before a crash");
 	if (sim.pool) {
 		if (READ_ONCE(sim.pool->loading))
 			sim.count->crashes_in_load++;
@@ -250,6 +400,7 @@ void machine_crash(void)
 		dev_crash(m.flash[i], power_cut);
 	for (u32 i = 0; i < m.vol_count; i++)
 		dev_crash(m.vol[i].origin, power_cut);
+	check_pasts("after a crash");
 	sim_host_crash();
 	for (u32 i = 0; i < m.vol_count; i++) {
 		struct sim_vol *vol = &m.vol[i];
@@ -261,9 +412,16 @@ void machine_crash(void)
 		}
 		INIT_LIST_HEAD(&vol->reqs);
 		INIT_LIST_HEAD(&vol->wait);
+		vol->may_wait |= vol->core || vol->waits || vol->moving;
+		/* What was in flight may be in the origin's cache. */
+		vol->direct++;
+		vol->direct_flushing = 0;
 		vol->core = NULL;
 		vol->cpus = vol->inflight = 0;
-		vol->running = false;
+		vol->running = vol->drained = vol->leaving = vol->moving = vol->waits = false;
+		vol->error_count = 0;
+		vol->error_check = false;
+		vol->lost_count = 0;
 		oracle_crash(vol->oracle, power_cut);
 	}
 	shim_sched_drop_all();
@@ -275,6 +433,27 @@ void machine_crash(void)
 
 /* --- running --- */
 
+static void check_ages(void)
+{
+	if (shim_now_ns() < m.ages_at_ns)
+		return;
+	m.ages_at_ns = shim_now_ns() + NSEC_PER_SEC;
+	for (u32 i = 0; i < m.vol_count; i++)
+		sim_req_check_age(&m.vol[i]);
+}
+
+/* Nobody can run: that is right only while there is something for the administrator. */
+static bool help(void)
+{
+	u64 helped = sim.count->stuck_by_waiting + sim.count->lost_forgotten;
+
+	if (!sim.pool || helped == m.helped)
+		return false;
+	m.helped = helped;
+	sim_call_administrator();
+	return true;
+}
+
 bool run_until(bool (*cond)(void *arg), void *arg)
 {
 	while (!cond(arg)) {
@@ -282,13 +461,11 @@ bool run_until(bool (*cond)(void *arg), void *arg)
 			return false;
 		if (shim_steps() > sim.config.steps_max)
 			shim_die("no end after %llu steps", shim_steps());
-		if (!shim_step() && !cond(arg)) {
+		if (!shim_step() && !cond(arg) && !help()) {
 			shim_sched_report();
 			shim_die("deadlock: nobody can run");
 		}
-		if (shim_steps() % 4096 == 0)
-			for (u32 i = 0; i < m.vol_count; i++)
-				sim_req_check_age(&m.vol[i]);
+		check_ages();
 	}
 	return true;
 }
@@ -331,6 +508,7 @@ bool run_steps(u64 steps)
 			return false;
 		if (!shim_step())
 			break;
+		check_ages();
 	}
 	return true;
 }
@@ -358,7 +536,7 @@ static bool guest_stopped(void *arg)
 {
 	struct sim_vol *vol = arg;
 
-	return !vol->cpus && !vol->inflight;
+	return !vol->cpus && !vol->inflight && !vol->error_check && !m.administrator;
 }
 
 bool guests_stop(struct sim_vol *vol)

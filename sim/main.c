@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "cost.h"
 
 const char *const sim_defect_names[SIM_DEFECT_COUNT] = {
 	[SIM_DEFECT_NONE] = "none",
@@ -21,6 +21,12 @@ const char *const sim_defect_names[SIM_DEFECT_COUNT] = {
 	[SIM_DEFECT_LOST_TOMBSTONES] = "lost-tombstones",
 	[SIM_DEFECT_SHORT_READ] = "short-read",
 	[SIM_DEFECT_HIDE_CACHE] = "hide-cache",
+	[SIM_DEFECT_NO_GUEST_FUA] = "no-guest-fua",
+	[SIM_DEFECT_NO_DESTAGE_FLUSH] = "no-destage-flush",
+	[SIM_DEFECT_NO_ORIGIN_FLUSH] = "no-origin-flush",
+	[SIM_DEFECT_LATE_ORIGIN_FLUSH] = "late-origin-flush",
+	[SIM_DEFECT_LOST_WATERMARKS] = "lost-watermarks",
+	[SIM_DEFECT_RELAXED_ORDER] = "relaxed-order",
 };
 
 #define JOBS_MAX 64
@@ -56,6 +62,10 @@ static void reproduce(void)
 		fprintf(stderr, " --defect %s", sim_defect_names[opt.config.defect]);
 	if (opt.config.origin_cache)
 		fprintf(stderr, " --origin-cache");
+	if (opt.config.write_back)
+		fprintf(stderr, " --write-back");
+	if (opt.config.no_write_back)
+		fprintf(stderr, " --no-write-back");
 	if (opt.config.phases != 10)
 		fprintf(stderr, " --phases %u", opt.config.phases);
 	fprintf(stderr, " --verbose\n");
@@ -145,11 +155,31 @@ static void summary(double seconds)
 	       seconds, shared->hash);
 }
 
+/* A seed of its own: the same in every run. */
+static void costs(void)
+{
+	static const u32 depths[] = { 1, 1, 32, 32 };
+
+	for (u32 i = 0; i < 2 * ARRAY_SIZE(depths); i++) {
+		struct sim_cost cost;
+		bool fua = i & 1, cache = i >= ARRAY_SIZE(depths);
+		u32 depth = depths[i % ARRAY_SIZE(depths)];
+
+		seed_now = 0;
+		sim_cost(&cost, depth, fua, cache);
+		printf("depth %-2u%s%s: %llu.%03llu flash writes a write, longest took %llu us\n",
+		       depth, fua ? " fua" : "    ", cache ? ", volatile cache" : "",
+		       cost.flash_writes / cost.writes,
+		       cost.flash_writes * 1000 / cost.writes % 1000, cost.longest_ns / 1000);
+	}
+}
+
 static int usage(int status)
 {
 	fprintf(status ? stderr : stdout,
 		"usage: fvp-sim [--seeds FIRST..LAST] [--seed N] [--jobs N] [--phases N]\n"
 		"               [--steps N] [--defect NAME] [--origin-cache] [--hash] [--verbose]\n"
+		"               [--write-back | --no-write-back]\n"
 		"defects:");
 	for (u32 i = 1; i < SIM_DEFECT_COUNT; i++)
 		fprintf(status ? stderr : stdout, " %s", sim_defect_names[i]);
@@ -189,6 +219,8 @@ int main(int argc, char **argv)
 		{ "steps", required_argument, NULL, 't' },
 		{ "defect", required_argument, NULL, 'd' },
 		{ "origin-cache", no_argument, NULL, 'o' },
+		{ "write-back", no_argument, NULL, 'w' },
+		{ "no-write-back", no_argument, NULL, 'W' },
 		{ "hash", no_argument, NULL, 'H' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -219,6 +251,12 @@ int main(int argc, char **argv)
 		case 'o':
 			opt.config.origin_cache = true;
 			break;
+		case 'w':
+			opt.config.write_back = true;
+			break;
+		case 'W':
+			opt.config.no_write_back = true;
+			break;
 		case 'H':
 			opt.hash = true;
 			break;
@@ -247,6 +285,8 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	failed = run_jobs();
 	clock_gettime(CLOCK_MONOTONIC, &t1);
+	if (!failed && !opt.config.defect && !opt.config.no_write_back && opt.first != opt.last)
+		costs();
 	summary((double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9);
 	return failed;
 }

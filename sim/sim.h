@@ -4,11 +4,14 @@
  * devices, everything decided by one seed.
  *
  *	main.c      seeds, jobs, options, summary
- *	scenario.c  the life of a machine: open, run, events, power cuts
+ *	scenario.c  the life of a machine: open, run, power cuts   events.c  what happens in it
+ *	calls.c     core's calls, and what must hold after each
  *	workload.c  guests: what they ask for
  *	host.c      core/host.h, and the path a guest's request takes
- *	oracle.c    what a read may return
+ *	oracle.c    what a read may return     past.c  what the origin alone may hold
  *	device.c    devices: latency, faults, caches    store.c  their content
+ *	defect.c    deliberate defects of devices
+ *	cost.c      device writes per acknowledged write
  *
  * Data of a sector is its *stamp*: a u64 that names volume, sector and version,
  * expanded over the 512 bytes in such a way that any part of another sector is
@@ -38,19 +41,41 @@
 	X(crashes_in_open)                                                                         \
 	X(crashes_in_load)                                                                         \
 	X(crashes_suspended)                                                                       \
+	X(crashes_dirty)                                                                           \
+	X(crashes_destaging)                                                                       \
+	X(crashes_draining)                                                                        \
+	X(crashes_watched)                                                                         \
 	X(crash_sectors_lost)                                                                      \
 	X(crash_writes_torn)                                                                       \
 	X(reorders)                                                                                \
 	X(opens_refused)                                                                           \
 	X(reformats)                                                                               \
 	X(corruptions)                                                                             \
+	X(healings)                                                                                \
 	X(suspends)                                                                                \
 	X(detaches_keep)                                                                           \
 	X(detaches_forget)                                                                         \
 	X(drops)                                                                                   \
 	X(mode_changes)                                                                            \
+	X(mode_waits)                                                                              \
+	X(order_changes)                                                                           \
+	X(drains_ok)                                                                               \
+	X(drains_failed)                                                                           \
+	X(drains_undone)                                                                           \
+	X(flush_waits)                                                                             \
+	X(waiting_volumes)                                                                         \
+	X(stuck_by_waiting)                                                                        \
+	X(attached_dirty)                                                                          \
+	X(lost_ranges)                                                                             \
+	X(lost_errors)                                                                             \
+	X(lost_forgotten)                                                                          \
+	X(past_checks)                                                                             \
+	X(past_checks_behind)                                                                      \
+	X(past_required)                                                                           \
+	X(past_sectors)                                                                            \
 	X(behind_back_writes)                                                                      \
 	X(quiet_checks)                                                                            \
+	X(quiet_checks_clean)                                                                      \
 	X(quiet_sectors)                                                                           \
 	X(requests)                                                                                \
 	X(reads)                                                                                   \
@@ -71,6 +96,7 @@
 	X(flash_flushes)                                                                           \
 	X(origin_reads)                                                                            \
 	X(origin_writes)                                                                           \
+	X(origin_flushes)                                                                          \
 	X(fault_flash_read)                                                                        \
 	X(fault_flash_read_permanent)                                                              \
 	X(fault_flash_write)                                                                       \
@@ -78,6 +104,8 @@
 	X(fault_flash_returned)                                                                    \
 	X(fault_origin_read)                                                                       \
 	X(fault_origin_write)                                                                      \
+	X(fault_origin_fails)                                                                      \
+	X(fault_origin_stalls)                                                                     \
 	X(fault_alloc)                                                                             \
 	X(fault_buf_alloc)                                                                         \
 	X(hit_sectors)                                                                             \
@@ -86,6 +114,13 @@
 	X(write_fill_sectors)                                                                      \
 	X(fill_lost)                                                                               \
 	X(fill_refused)                                                                            \
+	X(write_back_ios)                                                                          \
+	X(paced_ios)                                                                               \
+	X(held_ios)                                                                                \
+	X(destaged_sectors)                                                                        \
+	X(merged_sectors)                                                                          \
+	X(destage_ios)                                                                             \
+	X(destage_batches)                                                                         \
 	X(tombstones)                                                                              \
 	X(write_waits)                                                                             \
 	X(flash_read_errors)                                                                       \
@@ -115,6 +150,12 @@ enum sim_defect {
 	SIM_DEFECT_LOST_TOMBSTONES, /* records of tombstones are acknowledged and lost */
 	SIM_DEFECT_SHORT_READ, /* the end of a long flash read is not filled in */
 	SIM_DEFECT_HIDE_CACHE, /* core is told that origins have no volatile cache */
+	SIM_DEFECT_NO_GUEST_FUA, /* FUA is dropped on records with dirty data */
+	SIM_DEFECT_NO_DESTAGE_FLUSH, /* flushes of flash do nothing unless a guest flushes */
+	SIM_DEFECT_NO_ORIGIN_FLUSH, /* flushes of origins do nothing */
+	SIM_DEFECT_LATE_ORIGIN_FLUSH, /* each makes durable what the one before it should have */
+	SIM_DEFECT_LOST_WATERMARKS, /* records of watermarks are acknowledged and lost */
+	SIM_DEFECT_RELAXED_ORDER, /* core is told relaxed, the oracle strict */
 	SIM_DEFECT_COUNT,
 };
 extern const char *const sim_defect_names[SIM_DEFECT_COUNT];
@@ -125,6 +166,8 @@ struct sim_config {
 	enum sim_defect defect;
 	bool verbose;
 	bool origin_cache; /* origins lose unflushed writes at a power cut */
+	bool write_back; /* all volumes, always */
+	bool no_write_back;
 	u64 steps_max;
 	u32 phases; /* guest phases in all */
 };

@@ -175,6 +175,19 @@ u64 store_peek(struct store *st, u64 sector)
 	return stamp;
 }
 
+void store_possible(struct store *st, u64 sector, void (*fn)(void *arg, u64 stamp), void *arg)
+{
+	struct page *page;
+	u64 stamp;
+
+	sector_read(st, sector_at(st, sector, &page), (struct sim_data){ .stamps = &stamp }, 0);
+	fn(arg, stamp);
+	for (struct undo *u = page->newest[sector % PAGE_SECTORS]; u; u = u->older) {
+		sector_read(st, u->old, (struct sim_data){ .stamps = &stamp }, 0);
+		fn(arg, stamp);
+	}
+}
+
 u64 store_write_begin(struct store *st)
 {
 	if (st->writes + 1 >= st->writes_cap) {

@@ -36,6 +36,8 @@ void store_settle_done(struct store *st, u64 moment);
 /* Written by other means, durable at once. */
 void store_poke(struct store *st, u64 sector, u32 len, struct sim_data data);
 u64 store_peek(struct store *st, u64 sector);
+/* Calls fn with each value that the sector may have after a power cut now, newest first. */
+void store_possible(struct store *st, u64 sector, void (*fn)(void *arg, u64 stamp), void *arg);
 
 /*
  * Power cut: of each sector's unsettled writes, the newest ones are lost, as rng

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "guest.h"
+#include "machine.h"
 
 void sim_guest_shape(struct sim_vol *vol, u64 seed)
 {
@@ -24,6 +24,34 @@ void sim_guest_shape(struct sim_vol *vol, u64 seed)
 	for (u32 i = 0; i < ARRAY_SIZE(vol->hot_lba); i++)
 		vol->hot_lba[i] = shim_rng_below(r, vol->sectors);
 	vol->think_ns = shim_rng_chance(r, 1, 2) ? 0 : 1 + (u32)shim_rng_below(r, 400000);
+}
+
+bool sim_write_back_possible(const struct sim_vol *vol)
+{
+	return vol->mode == FVP_MODE_WRITE_BACK ||
+	       (vol->core && fvp_volume_effective_mode(vol->core) == FVP_MODE_WRITE_BACK);
+}
+
+bool sim_write_back_sure(const struct sim_vol *vol)
+{
+	return vol->mode == FVP_MODE_WRITE_BACK && !vol->drained && vol->core &&
+	       fvp_volume_effective_mode(vol->core) == FVP_MODE_WRITE_BACK;
+}
+
+/* The way that a request went is known when it is done. */
+static void way_of(struct sim_req *req)
+{
+	struct sim_vol *vol = req->vol;
+	bool changed = req->mode_seq != vol->mode_seq, flash_cache = false;
+
+	for (u32 i = 0; i < m.flash_count; i++)
+		flash_cache |= m.flash[i]->cache;
+	req->write_back |= changed || sim_write_back_possible(vol);
+	req->write_back_sure &= !changed && sim_write_back_sure(vol);
+	if (!req->write_back_sure && req->op != FVP_REQ_READ && req->op != FVP_REQ_FLUSH)
+		vol->direct++;
+	req->durable = (req->fua && !req->error) || ((!req->write_back || !flash_cache) &&
+						     (req->write_back_sure || !vol->origin->cache));
 }
 
 struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
@@ -46,6 +74,10 @@ struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
 	if (op == FVP_REQ_READ)
 		for (u64 i = 0; i < len; i++)
 			req->data[i] = SIM_STAMP_TORN;
+	req->write_back = sim_write_back_possible(vol);
+	req->write_back_sure = sim_write_back_sure(vol);
+	req->mode_seq = vol->mode_seq;
+	req->direct = vol->direct > vol->direct_flushed;
 	oracle_begin(vol->oracle, req);
 	list_add_tail(&req->node, &vol->reqs);
 	vol->inflight++;
@@ -76,21 +108,38 @@ static void count_req(const struct sim_req *req)
 	}
 }
 
+/* A guest's error: the origin's, or of data that core says is lost. */
+static void guest_error(struct sim_req *req)
+{
+	struct sim_vol *vol = req->vol;
+
+	sim.count->guest_errors++;
+	if (req->origin_failed && (req->op == FVP_REQ_READ || !req->write_back_sure ||
+				   (req->op == FVP_REQ_FLUSH && req->direct)))
+		return;
+	if (!m.flash_lost || !sim_lost_later(req))
+		shim_die("volume %u: error %d for op %u %llu+%llu, but %s", vol->number, req->error,
+			 req->op, req->lba, req->len,
+			 req->origin_failed ? "write-back has not to wait for its origin"
+					    : "the origin is well");
+}
+
 void sim_req_done(struct sim_req *req)
 {
 	struct sim_vol *vol = req->vol;
 
+	way_of(req);
 	if (sim.config.verbose)
-		sim_note("volume %u done op %u %llu+%llu error %d", vol->number, req->op, req->lba,
-			 req->len, req->error);
+		sim_note("volume %u done op %u %llu+%llu error %d%s%s%s", vol->number, req->op,
+			 req->lba, req->len, req->error, req->fua ? " fua" : "",
+			 req->write_back_sure ? " logged"
+			 : req->write_back    ? " maybe logged"
+					      : "",
+			 req->durable ? " durable" : "");
 	shim_trace(req->lba ^ (u64)req->op << 50 ^ (u64)-req->error << 56);
 	count_req(req);
-	if (req->error) {
-		sim.count->guest_errors++;
-		if (!req->origin_failed)
-			shim_die("volume %u: error %d for op %u %llu+%llu, but the origin is well",
-				 vol->number, req->error, req->op, req->lba, req->len);
-	}
+	if (req->error)
+		guest_error(req);
 	if (req->op == FVP_REQ_FLUSH) {
 		if (!req->error)
 			oracle_flushed(vol->oracle, req->begun);
@@ -106,6 +155,8 @@ void sim_req_done(struct sim_req *req)
 				shim_die("volume %u lba %llu: the origin has something else",
 					 vol->number, req->lba + i);
 	}
+	if (vol->on_done)
+		vol->on_done(req);
 	list_del(&req->node);
 	vol->inflight--;
 	free(req->data);

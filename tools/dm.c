@@ -47,19 +47,27 @@ static struct dm_task *task(int type, const char *name)
 	return dmt;
 }
 
+/* Runs; why says what went wrong.  0 or the errno. */
+static int run(struct dm_task *dmt)
+{
+	int error;
+
+	fvp_kmsg_mark();
+	if (dm_task_run(dmt))
+		return 0;
+	error = dm_task_get_errno(dmt);
+	if (!error)
+		error = EIO;
+	if (!fvp_kmsg_since_mark(why, sizeof(why)))
+		snprintf(why, sizeof(why), "%s", strerror(error));
+	return error;
+}
+
 /* Runs and destroys; waits for udev where a cookie was set.  0 or the errno. */
 static int finish(struct dm_task *dmt, bool cookie_set, uint32_t cookie)
 {
-	int error = 0;
+	int error = run(dmt);
 
-	fvp_kmsg_mark();
-	if (!dm_task_run(dmt)) {
-		error = dm_task_get_errno(dmt);
-		if (!error)
-			error = EIO;
-		if (!fvp_kmsg_since_mark(why, sizeof(why)))
-			snprintf(why, sizeof(why), "%s", strerror(error));
-	}
 	dm_task_destroy(dmt);
 	if (cookie_set)
 		dm_udev_wait(cookie);
@@ -172,10 +180,13 @@ int fvp_dm_load(const char *name, const struct fvp_dm_table *table)
 	return finish(dmt, false, 0) ? FVP_SYSTEM : FVP_OK;
 }
 
-int fvp_dm_message(const char *name, const char *message)
+int fvp_dm_ask(const char *name, const char *message, char **reply)
 {
 	struct dm_task *dmt = task(DM_DEVICE_TARGET_MSG, name);
+	const char *text;
+	int error;
 
+	*reply = NULL;
 	if (!dmt)
 		return FVP_SYSTEM;
 	if (!dm_task_set_sector(dmt, 0) || !dm_task_set_message(dmt, message)) {
@@ -183,7 +194,22 @@ int fvp_dm_message(const char *name, const char *message)
 		snprintf(why, sizeof(why), "out of memory");
 		return FVP_SYSTEM;
 	}
-	return finish(dmt, false, 0) ? FVP_SYSTEM : FVP_OK;
+	error = run(dmt);
+	text = error ? NULL : dm_task_get_message_response(dmt);
+	*reply = strdup(text ? text : "");
+	dm_task_destroy(dmt);
+	if (!*reply)
+		abort();
+	return error ? FVP_SYSTEM : FVP_OK;
+}
+
+int fvp_dm_message(const char *name, const char *message)
+{
+	char *reply;
+	int ret = fvp_dm_ask(name, message, &reply);
+
+	free(reply);
+	return ret;
 }
 
 static uint64_t now_us(void)

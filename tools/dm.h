@@ -77,6 +77,8 @@ int fvp_dm_suspend(const char *name); /* I/O in flight ends, new I/O waits */
 int fvp_dm_resume(const char *name); /* with the loaded table, if there is one */
 int fvp_dm_remove(const char *name);
 int fvp_dm_message(const char *name, const char *message);
+/* The same for a message that is answered; *reply is the caller's to free. */
+int fvp_dm_ask(const char *name, const char *message, char **reply);
 
 /*
  * Gives a live device another table.  On failure the device runs on its old

@@ -87,8 +87,10 @@ static void info_fill(const struct fvp_super *super, struct fvp_flash_info *info
 	info->block_sectors = super->block_sectors;
 	info->segment_sectors = super->segment_sectors;
 	info->segment_count = super->segment_count;
-	for (u32 i = 0; i < super->volume_count; i++)
+	for (u32 i = 0; i < super->volume_count; i++) {
 		info->volume_count += super->volumes[i].state != FVP_VOLUME_NONE;
+		info->may_be_dirty |= super->volumes[i].flags & FVP_VOLUME_MAY_BE_DIRTY;
+	}
 	for (u32 i = 0; i < super->device_count; i++)
 		uuid_unparse_lower(super->members[i], info->members[i]);
 }
@@ -141,7 +143,8 @@ static int worse(int a, int b)
 	return a;
 }
 
-enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_flash_info *info,
+/* The newest valid copy of the device; freed by the caller.  NULL with the state otherwise. */
+static struct fvp_super *super_read(const struct fvp_device *dev, enum fvp_flash_state *state,
 				    const char **why)
 {
 	struct fvp_super *super = malloc(2 * sizeof(*super));
@@ -152,7 +155,6 @@ enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_fla
 
 	if (!super)
 		abort();
-	memset(info, 0, sizeof(*info));
 	if (dev->sectors < FVP_FIRST_SEGMENT_SECTOR + FVP_SUPER_AREA_SECTORS) {
 		*why = "too small to hold a pool";
 		ret = -ENODATA;
@@ -169,14 +171,62 @@ enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_fla
 	if (ret || err[0] == -EOPNOTSUPP)
 		ret = worse(err[0], err[1]);
 	*why = ret == err[0] ? why_copy[0] : why_copy[1];
-	if (!ret)
-		info_fill(&super[best], info);
+	if (!ret && best)
+		memcpy(&super[0], &super[1], sizeof(*super));
 out:
 	if (fd >= 0)
 		close(fd);
 	free(mem);
+	*state = state_of(ret);
+	if (ret) {
+		free(super);
+		return NULL;
+	}
+	return super;
+}
+
+enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_flash_info *info,
+				    const char **why)
+{
+	enum fvp_flash_state state;
+	struct fvp_super *super = super_read(dev, &state, why);
+
+	memset(info, 0, sizeof(*info));
+	if (super)
+		info_fill(super, info);
 	free(super);
-	return state_of(ret);
+	return state;
+}
+
+int fvp_flash_volumes(const struct fvp_device *dev, struct fvp_flash_volume **list,
+		      unsigned int *count)
+{
+	enum fvp_flash_state state;
+	const char *why;
+	struct fvp_super *super = super_read(dev, &state, &why);
+
+	*list = NULL;
+	*count = 0;
+	if (!super)
+		return fvp_error(FVP_MEDIA, "cannot read the volume table of %s: %s", dev->path,
+				 why);
+	*list = calloc(super->volume_count + 1, sizeof(**list));
+	if (!*list)
+		abort();
+	for (u32 i = 0; i < super->volume_count; i++) {
+		const struct fvp_super_volume *line = &super->volumes[i];
+		struct fvp_flash_volume *volume = &(*list)[*count];
+
+		if (line->state == FVP_VOLUME_NONE)
+			continue;
+		volume->may_be_dirty = line->flags & FVP_VOLUME_MAY_BE_DIRTY;
+		uuid_unparse_lower(line->uuid, volume->uuid);
+		snprintf(volume->name, sizeof(volume->name), "%s", line->name);
+		volume->sectors = line->size_sectors;
+		(*count)++;
+	}
+	free(super);
+	return FVP_OK;
 }
 
 /* ---- making ---- */

@@ -20,6 +20,7 @@ struct fvp_flash_info {
 	unsigned int device_index, device_count;
 	unsigned int block_sectors, segment_sectors, segment_count;
 	unsigned int volume_count;
+	bool may_be_dirty; /* one of the volumes is */
 	char members[FVP_FLASH_MAX][FVP_UUID_TEXT_BYTES];
 };
 
@@ -38,6 +39,21 @@ enum fvp_flash_state {
  */
 enum fvp_flash_state fvp_flash_read(const struct fvp_device *dev, struct fvp_flash_info *info,
 				    const char **why);
+
+/* A volume that the pool has content of: a line of the volume table. */
+struct fvp_flash_volume {
+	char uuid[FVP_UUID_TEXT_BYTES];
+	char name[64]; /* of its device when it was last attached; may be "" */
+	uint64_t sectors;
+	bool may_be_dirty; /* acknowledged writes of it may be on flash only */
+};
+
+/*
+ * The volume table, from one device of the pool, which may be in service.  *list is
+ * the caller's to free.  Prints why not.
+ */
+int fvp_flash_volumes(const struct fvp_device *dev, struct fvp_flash_volume **list,
+		      unsigned int *count);
 
 /* A pool to be written: made by fvp_flash_plan(), written by fvp_flash_write(). */
 struct fvp_flash_plan;

@@ -4,10 +4,12 @@
  *
  *	main.c		the verbs, their help
  *	pool_*.c	volume_*.c status.c		one verb each
+ *	wait.c		until the origin has all, with progress
  *	dm.c		device-mapper ioctls; kmsg.c: why the kernel refused one
  *	device.c	block devices: size, who holds them, what they contain
  *	flash.c		superblocks: the only file that knows core/
- *	report.c	status lines, tables for people; json.c: for programs
+ *	report.c	status lines; waiting.c: volumes whose origin is not there
+ *	print.c		tables for people, JSON; notes.c: write-back in words
  *
  * Every function that can fail prints its one message itself, through
  * fvp_error(), and returns an exit code, so that callers only unwind.
@@ -29,6 +31,7 @@ enum fvp_exit {
 	FVP_SYSTEM = 3, /* the kernel or a device failed */
 	FVP_ABSENT = 4, /* no such pool, volume or device */
 	FVP_MEDIA = 5, /* a flash device is missing, foreign, damaged or too new */
+	FVP_INTERRUPTED = 130, /* while it waited */
 };
 
 /* Prints "fvp: " and the message to stderr; returns code. */
@@ -44,6 +47,9 @@ int fvp_pool_destroy(int argc, char **argv);
 int fvp_volume_attach(int argc, char **argv);
 int fvp_volume_detach(int argc, char **argv);
 int fvp_volume_mode(int argc, char **argv);
+int fvp_volume_order(int argc, char **argv);
+int fvp_volume_flush(int argc, char **argv);
+int fvp_volume_forget(int argc, char **argv);
 int fvp_volume_show(int argc, char **argv);
 int fvp_status(int argc, char **argv);
 
@@ -55,11 +61,16 @@ int fvp_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool fvp_size_parse(const char *text, uint64_t *bytes); /* 4M, 1G, 512 */
 /* "1.2 GiB" into one of a few static buffers. */
 const char *fvp_size_text(uint64_t bytes);
+/* "2.5 s", "3 min", likewise. */
+const char *fvp_time_text(uint64_t ms);
 /* A name that device-mapper and the module's tables take. */
 bool fvp_name_valid(const char *name);
 #define FVP_NAME_RULE                                                                              \
 	"a name has 1 to 63 letters, digits or ._+:@- and starts with a letter or digit"
 /* enum fvp_mode, or 0. */
 int fvp_mode_parse(const char *text);
+#define FVP_MODE_RULE "write-back, write-through, read-only-cache and pass-through are"
+bool fvp_order_valid(const char *text);
+#define FVP_ORDER_RULE "strict and relaxed are"
 
 #endif /* FVP_TOOL_H */

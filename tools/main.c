@@ -24,33 +24,54 @@ static const struct verb {
 	{ "pool", "stop", fvp_pool_stop, "NAME",
 	  "Deactivates a pool that no volume uses.  Its content stays.\n" },
 	{ "pool", "show", fvp_pool_show, "[NAME] [--json]", "Shows one pool, or all.\n" },
-	{ "pool", "destroy", fvp_pool_destroy, "NAME [--yes]",
+	{ "pool", "destroy", fvp_pool_destroy, "NAME [--yes] [--accept-data-loss]",
 	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
-	  "  --yes  do not ask\n" },
+	  "  --yes               do not ask\n"
+	  "  --accept-data-loss  also if it has acknowledged writes that no origin has\n" },
 	{ "volume", "attach", fvp_volume_attach,
-	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--uuid UUID] [--warm|--cold] [--json]",
+	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
+	  "[--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
 	  "be\n"
 	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
 	  "/dev/mapper/NAME is made.\n"
 	  "  --pool NAME  which pool, if there are several\n"
 	  "  --name NAME  of the new device (default: fvp- and the device's name)\n"
-	  "  --mode MODE  write-through (default), read-only-cache, pass-through\n"
+	  "  --mode MODE  write-back, write-through (default), read-only-cache, pass-through\n"
+	  "  --order ORDER  in which the origin gets what write-back acknowledged: strict "
+	  "(default), "
+	  "relaxed\n"
 	  "  --uuid UUID  of the volume (default: made from the origin's own uuid or serial "
 	  "number)\n"
 	  "  --warm       use content that an earlier attachment left: only if nobody has written "
 	  "the\n"
 	  "               origin since (default where fvp makes the device)\n"
 	  "  --cold       forget such content (default for device-mapper devices)\n" },
-	{ "volume", "detach", fvp_volume_detach, "NAME [--keep]",
+	{ "volume", "detach", fvp_volume_detach, "NAME [--keep] [--leave-dirty]",
 	  "Ends acceleration.  A device-mapper device goes on with its old table, without a "
 	  "break;\n"
-	  "a device that fvp made must not be open, and is removed.\n"
-	  "  --keep  keep the cached content for the next attach --warm\n" },
-	{ "volume", "mode", fvp_volume_mode, "NAME MODE",
-	  "Changes the mode: write-through, read-only-cache, pass-through.\n" },
+	  "a device that fvp made must not be open, and is removed.  What write-back has\n"
+	  "acknowledged is written to the origin first.\n"
+	  "  --keep         keep the cached content for the next attach --warm\n"
+	  "  --leave-dirty  leave what the origin lacks in the pool, where the next attach finds "
+	  "it\n" },
+	{ "volume", "mode", fvp_volume_mode, "NAME MODE [--wait]",
+	  "Changes the mode: write-back, write-through, read-only-cache, pass-through.\n"
+	  "  --wait  until it is in effect: leaving write-back takes until the origin has all\n" },
+	{ "volume", "order", fvp_volume_order, "NAME ORDER",
+	  "In which order the origin gets what write-back has acknowledged: strict (always a "
+	  "state\n"
+	  "that a power cut could have left) or relaxed (less to write, no such promise).\n" },
+	{ "volume", "flush", fvp_volume_flush, "NAME [--wait]",
+	  "Writes to the origin, as fast as it goes, all that has been acknowledged up to now.\n"
+	  "  --wait  until it is there; may be interrupted\n" },
+	{ "volume", "forget", fvp_volume_forget, "NAME [--accept-data-loss]",
+	  "Shows acknowledged writes that are lost, or wait in a pool for an origin that is not\n"
+	  "attached.  NAME may be a uuid.\n"
+	  "  --accept-data-loss  give them up: the origin's own content counts again\n" },
 	{ "volume", "show", fvp_volume_show, "[NAME] [--json]", "Shows one volume, or all.\n" },
-	{ NULL, "status", fvp_status, "[--json]", "Shows all pools and volumes.\n" },
+	{ NULL, "status", fvp_status, "[--json]",
+	  "Shows all pools and volumes, and whether the host can be rebooted.\n" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

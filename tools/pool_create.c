@@ -58,8 +58,11 @@ static int content_of(const struct fvp_device *dev, char *what, size_t what_byte
 
 	switch (fvp_flash_read(dev, &info, &why)) {
 	case FVP_FLASH_VALID:
-		snprintf(what, what_bytes, "a flash device of fvp pool %s (%s)", info.label,
-			 info.pool_uuid);
+		snprintf(what, what_bytes, "a flash device of fvp pool %s (%s)%s", info.label,
+			 info.pool_uuid,
+			 info.may_be_dirty ? ", perhaps with acknowledged writes that are nowhere "
+					     "else"
+					   : "");
 		return FVP_OK;
 	case FVP_FLASH_DAMAGED:
 	case FVP_FLASH_NEWER:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fvp pool destroy: deactivates a pool and erases its superblocks.  Nothing is
- * lost: all that is on the flash is also on the origins.
+ * lost, as a rule: what is on the flash is also on the origins.  What is not is what
+ * write-back has acknowledged for volumes that are not attached any more: refused.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -12,15 +13,16 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "pool.h"
+#include "waiting.h"
 
-static int confirm(const struct fvp_view *pool, uint64_t clean_bytes)
+static int confirm(const struct fvp_view *pool, uint64_t clean_bytes, bool dirty)
 {
 	char answer[16];
 
 	if (!isatty(STDIN_FILENO))
 		return fvp_error(FVP_REFUSED, "this needs a yes: say --yes");
-	printf("Destroy pool %s? %s of cached content go; the origins have all of it. [y/N] ",
-	       pool->dev.name, fvp_size_text(clean_bytes));
+	printf("Destroy pool %s? %s of cached content go%s. [y/N] ", pool->dev.name,
+	       fvp_size_text(clean_bytes), dirty ? "" : "; the origins have all of it");
 	fflush(stdout);
 	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return FVP_OK;
@@ -38,6 +40,28 @@ static unsigned int flash_paths(const struct fvp_view *pool,
 	while (count < FVP_FLASH_MAX && fvp_table_word(params, count + 2, word, sizeof(word)))
 		fvp_device_path_of_word(word, paths[count++]);
 	return count;
+}
+
+static int dirty_check(const struct fvp_view *pool, bool accept)
+{
+	uint64_t dirty_bytes = fvp_status_number(pool->status, "dirty_sectors") * 512;
+	struct fvp_views volumes;
+
+	if (!dirty_bytes)
+		return FVP_OK;
+	if (accept) {
+		fvp_warn("%s of acknowledged writes go with pool %s", fvp_size_text(dirty_bytes),
+			 pool->dev.name);
+		return FVP_OK;
+	}
+	if (!fvp_views_load(FVP_TARGET_VOLUME, &volumes))
+		fvp_waiting_print(pool, &volumes);
+	fvp_views_free(&volumes);
+	return fvp_error(
+		FVP_REFUSED,
+		"pool %s has %s of acknowledged writes that are nowhere else. Attach their "
+		"volumes, or say --accept-data-loss. Nothing was changed",
+		pool->dev.name, fvp_size_text(dirty_bytes));
 }
 
 static int destroy(const struct fvp_view *pool)
@@ -67,17 +91,22 @@ static int destroy(const struct fvp_view *pool)
 
 int fvp_pool_destroy(int argc, char **argv)
 {
-	static const struct option known[] = { { "yes", no_argument, NULL, 'y' }, { 0 } };
+	static const struct option known[] = { { "yes", no_argument, NULL, 'y' },
+					       { "accept-data-loss", no_argument, NULL, 'a' },
+					       { 0 } };
 	struct fvp_views pools;
 	struct fvp_view *pool;
 	uint64_t clean_bytes;
-	bool yes = false;
+	bool yes = false, accept = false, dirty = false;
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "y", known, NULL)) != -1) {
-		if (c != 'y')
+		if (c == 'y')
+			yes = true;
+		else if (c == 'a')
+			accept = true;
+		else
 			return fvp_usage("see fvp pool destroy --help");
-		yes = true;
 	}
 	if (argc - optind != 1)
 		return fvp_usage("name one pool");
@@ -87,17 +116,19 @@ int fvp_pool_destroy(int argc, char **argv)
 	ret = fvp_view_pool(&pools, argv[optind], &pool);
 	if (!ret)
 		ret = fvp_pool_idle_check(pool);
+	if (!ret)
+		ret = dirty_check(pool, accept);
 	if (!ret) {
 		clean_bytes = fvp_status_number(pool->status, "live_sectors") * 512;
+		dirty = fvp_status_number(pool->status, "dirty_sectors");
 		if (!yes)
-			ret = confirm(pool, clean_bytes);
+			ret = confirm(pool, clean_bytes, dirty);
 	}
 	if (!ret)
 		ret = destroy(pool);
 	if (!ret)
-		printf("destroyed pool %s: %s of cached content are gone; the origins have all of "
-		       "it\n",
-		       argv[optind], fvp_size_text(clean_bytes));
+		printf("destroyed pool %s: %s of cached content are gone%s\n", argv[optind],
+		       fvp_size_text(clean_bytes), dirty ? "" : "; the origins have all of it");
 	fvp_views_free(&pools);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "report.h"
+#include "waiting.h"
 
 static const char *const shown[] = {
 	"uuid",
@@ -28,6 +29,11 @@ static const char *const shown[] = {
 	"segments_reclaimed",
 	"bad_blocks",
 	"bad_data",
+	"dirty_sectors",
+	"dirty_span_sectors",
+	"dirty_limit_sectors",
+	"waiting",
+	"waiting_sectors",
 };
 
 static void print_one(const struct fvp_view *pool, const struct fvp_views *volumes)
@@ -47,6 +53,7 @@ static void print_one(const struct fvp_view *pool, const struct fvp_views *volum
 	}
 	fvp_pool_users(pool, volumes, users, sizeof(users));
 	printf("%-22s %s\n", "used by", users[0] ? users : "-");
+	fvp_waiting_print(pool, volumes);
 }
 
 static void print_all_json(const struct fvp_views *pools, const struct fvp_views *volumes)
@@ -86,6 +93,8 @@ int fvp_pool_show(int argc, char **argv)
 		print_all_json(&pools, &volumes);
 	} else if (!ret) {
 		fvp_print_pools(&pools, &volumes);
+		for (unsigned int i = 0; i < pools.count; i++)
+			fvp_waiting_print(&pools.view[i], &volumes);
 	}
 	fvp_views_free(&volumes);
 	fvp_views_free(&pools);

@@ -8,6 +8,7 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "pool.h"
+#include "waiting.h"
 
 static int read_device(const struct fvp_device *dev, struct fvp_flash_info *info)
 {
@@ -108,6 +109,21 @@ static int twin_check(const char *pool_uuid)
 	return ret;
 }
 
+/* Volumes whose last writes are in the pool alone: before anyone uses their origins. */
+static void report_waiting(const char *name)
+{
+	struct fvp_views pools, volumes = { 0 };
+	struct fvp_view *pool = NULL;
+
+	if (!fvp_views_load(FVP_TARGET_POOL, &pools) &&
+	    !fvp_views_load(FVP_TARGET_VOLUME, &volumes))
+		pool = fvp_views_find(&pools, name);
+	if (pool)
+		fvp_waiting_print(pool, &volumes);
+	fvp_views_free(&volumes);
+	fvp_views_free(&pools);
+}
+
 static void report(const char *name, const struct fvp_flash_info *info, unsigned int count,
 		   bool json)
 {
@@ -116,6 +132,7 @@ static void report(const char *name, const struct fvp_flash_info *info, unsigned
 	if (!json) {
 		printf("started pool %s (%s): %u flash device%s\n", name, info->pool_uuid, count,
 		       count > 1 ? "s" : "");
+		report_waiting(name);
 		return;
 	}
 	object = json_object_new_object();

@@ -13,6 +13,7 @@ int fvp_pool_stop(int argc, char **argv)
 	static const struct option known[] = { { 0 } };
 	struct fvp_views pools;
 	struct fvp_view *pool;
+	uint64_t dirty_bytes;
 	int ret;
 
 	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 1)
@@ -26,6 +27,14 @@ int fvp_pool_stop(int argc, char **argv)
 	if (!ret && fvp_dm_remove(pool->dev.name))
 		ret = fvp_error(FVP_SYSTEM, "cannot stop pool %s: %s", pool->dev.name,
 				fvp_dm_why());
+	if (!ret) {
+		dirty_bytes = fvp_status_number(pool->status, "dirty_sectors") * 512;
+		if (dirty_bytes)
+			printf("stopped pool %s. Its flash has %s of acknowledged writes that "
+			       "their origins do not have: start it again, and attach their "
+			       "volumes, before anyone uses those\n",
+			       pool->dev.name, fvp_size_text(dirty_bytes));
+	}
 	fvp_views_free(&pools);
 	return ret;
 }

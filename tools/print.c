@@ -7,6 +7,7 @@
 
 #include "fvp.h"
 #include "report.h"
+#include "waiting.h"
 
 /* ---- columns ---- */
 
@@ -136,8 +137,8 @@ void fvp_print_volumes(const struct fvp_views *volumes)
 	struct fvp_columns table;
 
 	fvp_columns_start(&table,
-			  "VOLUME|POOL|REQUESTED|EFFECTIVE|STATE|>READ MiB|>HIT %|>WRITTEN MiB|"
-			  ">CACHED MiB|>INDEX KiB|>BYTES/4K");
+			  "VOLUME|POOL|REQUESTED|EFFECTIVE|STATE|>DIRTY MiB|>READ MiB|>HIT %|"
+			  ">WRITTEN MiB|>CACHED MiB|>INDEX KiB|>BYTES/4K");
 	for (unsigned int i = 0; i < volumes->count; i++) {
 		const char *status = volumes->view[i].status;
 		char word[64], pool[FVP_DM_NAME_BYTES] = "";
@@ -153,8 +154,12 @@ void fvp_print_volumes(const struct fvp_views *volumes)
 		fvp_status_word(status, "effective", word, sizeof(word));
 		fvp_columns_add(&table, "%s", word);
 		fvp_status_word(status, "state", word, sizeof(word));
-		fvp_columns_add(&table, "%s%s", word,
-				volumes->view[i].dev.suspended ? ",suspended" : "");
+		fvp_columns_add(&table, "%s%s%s%s%s", word,
+				volumes->view[i].dev.suspended ? ",suspended" : "",
+				fvp_status_number(status, "draining") ? ",draining" : "",
+				fvp_origin_failing(&volumes->view[i]) ? ",origin-failing" : "",
+				fvp_status_number(status, "lost_sectors") ? ",lost" : "");
+		fvp_columns_add(&table, "%.1f", mib(status, "dirty_sectors"));
 		fvp_columns_add(&table, "%.1f", mib(status, "read_sectors"));
 		if (hit < 0)
 			fvp_columns_add(&table, "%s", "");
@@ -176,7 +181,10 @@ static void add_string(struct json_object *object, const char *key, const char *
 	json_object_object_add(object, key, json_object_new_string(value));
 }
 
-/* Every key=value word of a status line; numbers as numbers. */
+/*
+ * Every key=value word of a status line; numbers as numbers.  "origin" is that of the
+ * table, a path, everywhere else.
+ */
 static void add_status(struct json_object *object, const char *status)
 {
 	char *copy = strdup(status), *rest = NULL;
@@ -189,6 +197,8 @@ static void add_status(struct json_object *object, const char *status)
 		if (!value)
 			continue;
 		*value++ = '\0';
+		if (!strcmp(word, "origin"))
+			word = "origin_state";
 		if (*value && strspn(value, "0123456789") == strlen(value))
 			json_object_object_add(object, word,
 					       json_object_new_int64(strtoll(value, NULL, 10)));
@@ -204,6 +214,35 @@ static void add_double(struct json_object *object, const char *key, double value
 
 	snprintf(text, sizeof(text), "%.4f", value);
 	json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+static void add_bytes(struct json_object *object, const char *key, const char *status,
+		      const char *sectors_key)
+{
+	uint64_t bytes = fvp_status_number(status, sectors_key) * 512;
+
+	json_object_object_add(object, key, json_object_new_int64((int64_t)bytes));
+}
+
+static struct json_object *json_waiting(const struct fvp_view *pool,
+					const struct fvp_views *volumes)
+{
+	struct json_object *list = json_object_new_array();
+	struct fvp_waiting waiting;
+
+	fvp_waiting_load(pool, volumes, &waiting);
+	for (unsigned int i = 0; i < waiting.count; i++) {
+		struct json_object *one = json_object_new_object();
+
+		add_string(one, "name", waiting.list[i].name);
+		add_string(one, "uuid", waiting.list[i].uuid);
+		json_object_object_add(
+			one, "size_bytes",
+			json_object_new_int64((int64_t)waiting.list[i].sectors * 512));
+		json_object_array_add(list, one);
+	}
+	fvp_waiting_free(&waiting);
+	return list;
 }
 
 struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_views *volumes)
@@ -228,6 +267,9 @@ struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_
 	for (char *name = strtok_r(users, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest))
 		json_object_array_add(list, json_object_new_string(name));
 	json_object_object_add(object, "volume_names", list);
+	add_bytes(object, "dirty_bytes", pool->status, "dirty_sectors");
+	add_bytes(object, "waiting_bytes", pool->status, "waiting_sectors");
+	json_object_object_add(object, "waiting_volumes", json_waiting(pool, volumes));
 	return object;
 }
 
@@ -257,6 +299,8 @@ struct json_object *fvp_json_volume(const struct fvp_view *volume)
 	else
 		add_double(object, "hit_rate", hit / 100);
 	add_double(object, "index_bytes_per_4k", bytes_per_4k(volume->status));
+	add_bytes(object, "dirty_bytes", volume->status, "dirty_sectors");
+	add_bytes(object, "lost_bytes", volume->status, "lost_sectors");
 	return object;
 }
 

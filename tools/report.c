@@ -111,15 +111,22 @@ int fvp_view_pool(const struct fvp_views *pools, const char *name, struct fvp_vi
 			 names[0] ? "; active: " : "", names);
 }
 
-int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume)
+struct fvp_view *fvp_views_lookup(const struct fvp_views *volumes, const char *arg)
 {
-	char name[FVP_DM_NAME_BYTES], names[256];
+	char name[FVP_DM_NAME_BYTES];
 	struct stat st;
 
 	snprintf(name, sizeof(name), "%s", arg);
 	if (strchr(arg, '/') && !stat(arg, &st) && S_ISBLK(st.st_mode))
 		fvp_dm_name_of(major(st.st_rdev), minor(st.st_rdev), name);
-	*volume = fvp_views_find(volumes, name);
+	return fvp_views_find(volumes, name);
+}
+
+int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume)
+{
+	char names[256];
+
+	*volume = fvp_views_lookup(volumes, arg);
 	if (*volume)
 		return FVP_OK;
 	names_of(volumes, names, sizeof(names));

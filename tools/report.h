@@ -26,6 +26,9 @@ int fvp_views_load(const char *target, struct fvp_views *views);
 void fvp_views_free(struct fvp_views *views);
 struct fvp_view *fvp_views_find(const struct fvp_views *views, const char *name);
 
+/* By name or path; NULL if there is none. */
+struct fvp_view *fvp_views_lookup(const struct fvp_views *volumes, const char *arg);
+
 /* Looks one up; FVP_ABSENT with a message that says what there is. */
 int fvp_view_pool(const struct fvp_views *pools, const char *name, struct fvp_view **pool);
 int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume);
@@ -71,5 +74,15 @@ void fvp_columns_print(struct fvp_columns *table); /* and frees */
 
 void fvp_print_pools(const struct fvp_views *pools, const struct fvp_views *volumes);
 void fvp_print_volumes(const struct fvp_views *volumes);
+
+/* Write-back in words, about one volume; nothing if there is nothing to say. */
+void fvp_print_notes(const struct fvp_view *volume);
+/* Its origin fails writes of destaging. */
+bool fvp_origin_failing(const struct fvp_view *volume);
+
+/* May this host be rebooted? */
+uint64_t fvp_dirty_bytes(const struct fvp_views *pools);
+void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *volumes);
+struct json_object *fvp_json_reboot(const struct fvp_views *pools, const struct fvp_views *volumes);
 
 #endif /* FVP_TOOL_REPORT_H */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fvp status: all pools and volumes. */
+/* fvp status: all pools and volumes, and whether the host may be rebooted. */
 #include <getopt.h>
 #include <stdio.h>
 
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "report.h"
+#include "waiting.h"
 
 static void print_json(const struct fvp_views *pools, const struct fvp_views *volumes)
 {
@@ -20,7 +21,26 @@ static void print_json(const struct fvp_views *pools, const struct fvp_views *vo
 	for (unsigned int i = 0; i < volumes->count; i++)
 		json_object_array_add(list, fvp_json_volume(&volumes->view[i]));
 	json_object_object_add(object, "volumes", list);
+	json_object_object_add(object, "reboot", fvp_json_reboot(pools, volumes));
 	fvp_json_print(object);
+}
+
+static void print_all(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	if (!pools->count)
+		puts("no pool is active");
+	else
+		fvp_print_pools(pools, volumes);
+	if (volumes->count) {
+		putchar('\n');
+		fvp_print_volumes(volumes);
+	}
+	putchar('\n');
+	for (unsigned int i = 0; i < volumes->count; i++)
+		fvp_print_notes(&volumes->view[i]);
+	for (unsigned int i = 0; i < pools->count; i++)
+		fvp_waiting_print(&pools->view[i], volumes);
+	fvp_print_reboot(pools, volumes);
 }
 
 int fvp_status(int argc, char **argv)
@@ -40,18 +60,10 @@ int fvp_status(int argc, char **argv)
 	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
 	if (!ret)
 		ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
-	if (!ret && json) {
+	if (!ret && json)
 		print_json(&pools, &volumes);
-	} else if (!ret) {
-		if (!pools.count)
-			puts("no pool is active");
-		else
-			fvp_print_pools(&pools, &volumes);
-		if (volumes.count) {
-			putchar('\n');
-			fvp_print_volumes(&volumes);
-		}
-	}
+	else if (!ret)
+		print_all(&pools, &volumes);
 	fvp_views_free(&volumes);
 	fvp_views_free(&pools);
 	return ret;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sizes, names and modes in words. */
+/* Sizes, times, names, modes and orders in words. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -54,6 +54,24 @@ const char *fvp_size_text(uint64_t bytes)
 	return text;
 }
 
+const char *fvp_time_text(uint64_t ms)
+{
+	static char buffers[4][32];
+	static unsigned int next;
+	char *text = buffers[next++ % 4];
+	unsigned long long s = ms / 1000;
+
+	if (ms < 10000)
+		snprintf(text, sizeof(buffers[0]), "%.1f s", (double)ms / 1000);
+	else if (s < 120)
+		snprintf(text, sizeof(buffers[0]), "%llu s", s);
+	else if (s < 7200)
+		snprintf(text, sizeof(buffers[0]), "%llu min", s / 60);
+	else
+		snprintf(text, sizeof(buffers[0]), "%llu h %llu min", s / 3600, s / 60 % 60);
+	return text;
+}
+
 bool fvp_name_valid(const char *name)
 {
 	size_t len = strlen(name);
@@ -75,10 +93,16 @@ int fvp_mode_parse(const char *text)
 		{ FVP_MODE_NAME_PASS_THROUGH, FVP_MODE_PASS_THROUGH },
 		{ FVP_MODE_NAME_READ_ONLY_CACHE, FVP_MODE_READ_ONLY_CACHE },
 		{ FVP_MODE_NAME_WRITE_THROUGH, FVP_MODE_WRITE_THROUGH },
+		{ FVP_MODE_NAME_WRITE_BACK, FVP_MODE_WRITE_BACK },
 	};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (!strcmp(text, modes[i].name))
 			return modes[i].mode;
 	return 0;
+}
+
+bool fvp_order_valid(const char *text)
+{
+	return !strcmp(text, FVP_ORDER_NAME_STRICT) || !strcmp(text, FVP_ORDER_NAME_RELAXED);
 }

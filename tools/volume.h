@@ -18,6 +18,8 @@ struct fvp_attach {
 	char name[FVP_DM_NAME_BYTES]; /* of the volume's device */
 	char uuid[40]; /* of the volume */
 	const char *mode;
+	bool relaxed; /* order of destaging */
+	bool waiting; /* the pool may have writes of it that the origin lacks */
 	bool warm; /* trust content of an earlier attachment */
 	uint64_t held_us; /* out: how long I/O was held */
 };

@@ -13,25 +13,32 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "volume.h"
+#include "waiting.h"
 
 struct options {
 	const char *pool, *name, *uuid;
-	const char *mode;
+	const char *mode, *order;
 	bool warm, cold, json;
 };
 
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
-		{ "pool", required_argument, NULL, 'p' }, { "name", required_argument, NULL, 'n' },
-		{ "mode", required_argument, NULL, 'm' }, { "uuid", required_argument, NULL, 'u' },
-		{ "warm", no_argument, NULL, 'w' },	  { "cold", no_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' },	  { 0 },
+		{ "pool", required_argument, NULL, 'p' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "mode", required_argument, NULL, 'm' },
+		{ "uuid", required_argument, NULL, 'u' },
+		{ "order", required_argument, NULL, 'o' },
+		{ "warm", no_argument, NULL, 'w' },
+		{ "cold", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 },
 	};
 	uuid_t uuid;
 	int c;
 
 	options->mode = FVP_MODE_NAME_WRITE_THROUGH;
+	options->order = FVP_ORDER_NAME_STRICT;
 	while ((c = getopt_long(argc, argv, "p:n:m:", known, NULL)) != -1) {
 		switch (c) {
 		case 'p':
@@ -42,6 +49,9 @@ static int parse(int argc, char **argv, struct options *options)
 			break;
 		case 'm':
 			options->mode = optarg;
+			break;
+		case 'o':
+			options->order = optarg;
 			break;
 		case 'u':
 			options->uuid = optarg;
@@ -64,9 +74,9 @@ static int parse(int argc, char **argv, struct options *options)
 	if (options->warm && options->cold)
 		return fvp_usage("--warm and --cold exclude each other");
 	if (!fvp_mode_parse(options->mode))
-		return fvp_usage("%s is no mode: write-through, read-only-cache and pass-through "
-				 "are",
-				 options->mode);
+		return fvp_usage("%s is no mode: " FVP_MODE_RULE, options->mode);
+	if (!fvp_order_valid(options->order))
+		return fvp_usage("%s is no order: " FVP_ORDER_RULE, options->order);
 	if (options->name && !fvp_name_valid(options->name))
 		return fvp_usage("%s: " FVP_NAME_RULE, options->name);
 	if (options->uuid && uuid_parse(options->uuid, uuid))
@@ -149,13 +159,16 @@ static int twin_check(const struct fvp_attach *attach, const struct fvp_views *p
 void fvp_attach_table(const struct fvp_attach *attach, unsigned int origin_major,
 		      unsigned int origin_minor, struct fvp_dm_table *table)
 {
-	char params[256];
+	bool named = fvp_name_valid(attach->name);
+	char params[512];
 	int used = snprintf(params, sizeof(params), "%u:%u %u:%u %s %s", attach->pool->dev.major,
 			    attach->pool->dev.minor, origin_major, origin_minor, attach->uuid,
 			    attach->mode);
 
-	if (fvp_name_valid(attach->name))
-		snprintf(params + used, sizeof(params) - (size_t)used, " 1 name=%s", attach->name);
+	if (named || attach->relaxed)
+		snprintf(params + used, sizeof(params) - (size_t)used, " %d%s%s%s",
+			 named + attach->relaxed, named ? " name=" : "", named ? attach->name : "",
+			 attach->relaxed ? " order=" FVP_ORDER_NAME_RELAXED : "");
 	memset(table, 0, sizeof(*table));
 	fvp_dm_table_add(table, 0, attach->origin.sectors, FVP_TARGET_VOLUME, params);
 }
@@ -243,6 +256,23 @@ static void default_name(struct fvp_attach *attach)
 	}
 }
 
+/* Destaging of what waited has begun. */
+static void report_waiting(const struct fvp_attach *attach)
+{
+	struct fvp_dm_device dev;
+	uint64_t dirty = 0;
+
+	if (!attach->waiting || fvp_dm_read(attach->name, FVP_DM_STATUS, &dev))
+		return;
+	if (dev.table.count == 1)
+		dirty = fvp_status_number(dev.table.target[0].params, "dirty_sectors");
+	fvp_dm_free(&dev);
+	if (dirty)
+		printf("the pool has %s of acknowledged writes that the origin lacks; they are "
+		       "being written to it. To wait for it: fvp volume flush %s --wait\n",
+		       fvp_size_text(dirty * 512), attach->name);
+}
+
 static void report(const struct fvp_attach *attach, bool live, bool json)
 {
 	struct json_object *object;
@@ -253,6 +283,7 @@ static void report(const struct fvp_attach *attach, bool live, bool json)
 		if (live)
 			printf("; its I/O was held for %.1f ms", (double)attach->held_us / 1000);
 		putchar('\n');
+		report_waiting(attach);
 		return;
 	}
 	object = json_object_new_object();
@@ -261,11 +292,40 @@ static void report(const struct fvp_attach *attach, bool live, bool json)
 	json_object_object_add(object, "origin", json_object_new_string(attach->origin.path));
 	json_object_object_add(object, "pool", json_object_new_string(attach->pool->dev.name));
 	json_object_object_add(object, "mode", json_object_new_string(attach->mode));
+	json_object_object_add(object, "order",
+			       json_object_new_string(attach->relaxed ? FVP_ORDER_NAME_RELAXED
+								      : FVP_ORDER_NAME_STRICT));
 	json_object_object_add(object, "live", json_object_new_boolean(live));
 	if (live)
 		json_object_object_add(object, "held_us",
 				       json_object_new_int64((int64_t)attach->held_us));
 	fvp_json_print(object);
+}
+
+/*
+ * The pool may have writes of this volume that the origin lacks: since a power cut, or since
+ * an origin failed.  They go to the origin, unless somebody may have written it
+ * meanwhile: then neither side is right, and only a person can decide.
+ */
+static int waiting_check(struct fvp_attach *attach, const struct fvp_views *volumes)
+{
+	struct fvp_waiting waiting;
+	int ret = fvp_waiting_load(attach->pool, volumes, &waiting);
+
+	if (!ret && fvp_waiting_find(&waiting, attach->uuid)) {
+		attach->waiting = true;
+		if (!attach->warm)
+			ret = fvp_error(
+				FVP_REFUSED,
+				"pool %s may have acknowledged writes of %s that it lacks (%s in "
+				"all). If nobody has written it since, attach it with --warm and "
+				"they are written to it. Else one of both is lost: fvp volume "
+				"forget %s gives up what is in the pool",
+				attach->pool->dev.name, attach->origin.path,
+				fvp_size_text(waiting.bytes), attach->uuid);
+	}
+	fvp_waiting_free(&waiting);
+	return ret;
 }
 
 static int attach(struct fvp_attach *attach, const struct options *options,
@@ -291,6 +351,8 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 	choose_uuid(attach, options->uuid, live ? &dm : NULL);
 	attach->warm = live ? options->warm : !options->cold;
 	ret = twin_check(attach, pools, volumes);
+	if (!ret)
+		ret = waiting_check(attach, volumes);
 	if (!ret)
 		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
 	if (!ret)
@@ -325,6 +387,7 @@ int fvp_volume_attach(int argc, char **argv)
 	if (!ret) {
 		what.pool = pool;
 		what.mode = options.mode;
+		what.relaxed = !strcmp(options.order, FVP_ORDER_NAME_RELAXED);
 		ret = attach(&what, &options, &pools, &volumes);
 	}
 	fvp_views_free(&volumes);

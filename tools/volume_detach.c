@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fvp volume detach.  Under a running device the old table comes back, from the
- * hidden device that has it; a device that fvp made on top is removed.
+ * hidden device that has it; a device that fvp made on top is removed.  First the
+ * origin gets what write-back has acknowledged: the kernel would see to that too, but
+ * cannot be asked to stop, nor say how far it is.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,17 +12,102 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "volume.h"
+#include "wait.h"
 
-static int keep(const struct fvp_view *volume, const struct fvp_volume_table *table)
+struct options {
+	bool keep, leave_dirty;
+};
+
+/* What would fail after a long drain is refused before it. */
+static int check(const struct fvp_view *volume, const struct fvp_volume_table *table,
+		 const struct options *options)
 {
-	char origin[FVP_PATH_BYTES];
+	uint64_t lost = fvp_status_number(volume->status, "lost_sectors") * 512;
+	char users[512];
 
-	if (table->live && volume->dev.open_count)
+	if (!table->live && volume->dev.open_count) {
+		fvp_device_users(volume->dev.major, volume->dev.minor, users, sizeof(users));
+		return fvp_error(FVP_REFUSED, "volume %s is in use: %s", volume->dev.name,
+				 users[0] ? users : "a program has it open");
+	}
+	if (volume->dev.suspended || volume->dev.inactive_table)
+		return fvp_error(FVP_REFUSED,
+				 "%s is suspended or has another table loaded: someone is changing "
+				 "it. Try again later",
+				 volume->dev.name);
+	if (options->keep && table->live && volume->dev.open_count)
 		return fvp_error(
 			FVP_REFUSED,
 			"%s is open and will be written without the pool seeing it, so its "
 			"content cannot be kept. Detach without --keep, or close it first",
 			volume->dev.name);
+	if (options->leave_dirty && table->live && volume->dev.open_count)
+		return fvp_error(FVP_REFUSED,
+				 "%s is open, and whoever has it open would read its origin "
+				 "without the last writes. Close it first, or detach it without "
+				 "--leave-dirty",
+				 volume->dev.name);
+	if (lost)
+		return fvp_error(FVP_REFUSED,
+				 "%s has lost %s of acknowledged writes. Without the volume their "
+				 "old content would be read as if nothing had happened. See fvp "
+				 "volume forget %s first",
+				 volume->dev.name, fvp_size_text(lost), volume->dev.name);
+	return FVP_OK;
+}
+
+static int origin_refuses(const struct fvp_view *volume, uint64_t dirty_bytes)
+{
+	return fvp_error(
+		FVP_REFUSED,
+		"the origin of %s fails writes, and %s of acknowledged writes are on flash "
+		"only. Repair the origin (dmesg has its errors) and try again. To leave "
+		"them in the pool until it is back: --leave-dirty. %s goes on as before",
+		volume->dev.name, fvp_size_text(dirty_bytes), volume->dev.name);
+}
+
+/*
+ * Leaves write-back and waits until the origin has all, so that the swap or removal
+ * itself holds I/O for no longer than it must.  *left: that was done, and is to be undone
+ * if the volume stays.
+ */
+static int drain(const struct fvp_view *volume, bool *left)
+{
+	const char *name = volume->dev.name;
+	uint64_t dirty = fvp_status_number(volume->status, "dirty_sectors");
+	struct fvp_wait wait = { .name = name };
+	char mode[24];
+	int ret;
+
+	if (dirty && fvp_origin_failing(volume))
+		return origin_refuses(volume, dirty * 512);
+	fvp_status_word(volume->status, "requested", mode, sizeof(mode));
+	if (!strcmp(mode, FVP_MODE_NAME_WRITE_BACK)) {
+		if (fvp_dm_message(name, "mode " FVP_MODE_NAME_WRITE_THROUGH))
+			return fvp_error(FVP_SYSTEM, "cannot end write-back of %s: %s", name,
+					 fvp_dm_why());
+		*left = true;
+	}
+	if (!dirty && !*left)
+		return FVP_OK;
+	ret = fvp_wait(&wait);
+	switch (ret) {
+	case FVP_SYSTEM:
+		if (wait.lost)
+			return fvp_wait_explain(&wait, ret);
+		return origin_refuses(volume, wait.left_bytes);
+	case FVP_INTERRUPTED:
+		return fvp_error(ret, "interrupted with %s left: %s is not detached",
+				 fvp_size_text(wait.left_bytes), name);
+	default:
+		return fvp_wait_explain(&wait, ret);
+	}
+}
+
+static int keep(const struct fvp_view *volume, const struct fvp_volume_table *table)
+{
+	char origin[FVP_PATH_BYTES];
+
 	if (fvp_dm_message(volume->dev.name, "keep"))
 		return fvp_error(FVP_SYSTEM, "cannot keep the content of %s: %s", volume->dev.name,
 				 fvp_dm_why());
@@ -42,13 +129,7 @@ static int detach_live(const struct fvp_view *volume, const struct fvp_volume_ta
 	if (ret)
 		return fvp_error(FVP_SYSTEM, "the origin of %s, device %s, cannot be read",
 				 volume->dev.name, table->origin_name);
-	if (volume->dev.suspended || volume->dev.inactive_table)
-		ret = fvp_error(FVP_REFUSED,
-				"%s is suspended or has another table loaded: someone is changing "
-				"it. Try again later",
-				volume->dev.name);
-	if (!ret &&
-	    fvp_dm_swap(volume->dev.name, &origin.table, &volume->dev.table, &held_us, &restored))
+	if (fvp_dm_swap(volume->dev.name, &origin.table, &volume->dev.table, &held_us, &restored))
 		ret = fvp_error(
 			FVP_SYSTEM, "cannot detach %s: %s. %s", volume->dev.name, fvp_dm_why(),
 			restored ? "It goes on as before"
@@ -68,13 +149,6 @@ static int detach_live(const struct fvp_view *volume, const struct fvp_volume_ta
 
 static int detach_on_top(const struct fvp_view *volume)
 {
-	char users[512];
-
-	if (volume->dev.open_count) {
-		fvp_device_users(volume->dev.major, volume->dev.minor, users, sizeof(users));
-		return fvp_error(FVP_REFUSED, "volume %s is in use: %s", volume->dev.name,
-				 users[0] ? users : "a program has it open");
-	}
 	if (fvp_dm_remove(volume->dev.name))
 		return fvp_error(FVP_SYSTEM, "cannot detach %s: %s", volume->dev.name,
 				 fvp_dm_why());
@@ -82,19 +156,50 @@ static int detach_on_top(const struct fvp_view *volume)
 	return FVP_OK;
 }
 
+static int detach(const struct fvp_view *volume, const struct options *options)
+{
+	const char *name = volume->dev.name;
+	struct fvp_volume_table table;
+	bool left = false;
+	int ret = fvp_volume_table_parse(&volume->dev, &table);
+
+	if (!ret)
+		ret = check(volume, &table, options);
+	if (ret)
+		return ret;
+	if (!options->leave_dirty)
+		ret = drain(volume, &left);
+	if (!ret && options->keep)
+		ret = keep(volume, &table);
+	if (!ret)
+		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
+	if (!ret)
+		return FVP_OK;
+	/* It goes on: then nothing was promised, and it is as it was. */
+	if (options->keep)
+		fvp_dm_message(name, "forget");
+	if (left)
+		fvp_dm_message(name, "mode " FVP_MODE_NAME_WRITE_BACK);
+	return ret;
+}
+
 int fvp_volume_detach(int argc, char **argv)
 {
-	static const struct option known[] = { { "keep", no_argument, NULL, 'k' }, { 0 } };
-	struct fvp_volume_table table = { 0 };
+	static const struct option known[] = { { "keep", no_argument, NULL, 'k' },
+					       { "leave-dirty", no_argument, NULL, 'l' },
+					       { 0 } };
+	struct options options = { 0 };
 	struct fvp_views volumes;
 	struct fvp_view *volume;
-	bool want_keep = false;
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (c != 'k')
+		if (c == 'k')
+			options.keep = true;
+		else if (c == 'l')
+			options.leave_dirty = true;
+		else
 			return fvp_usage("see fvp volume detach --help");
-		want_keep = true;
 	}
 	if (argc - optind != 1)
 		return fvp_usage("name one volume");
@@ -103,15 +208,7 @@ int fvp_volume_detach(int argc, char **argv)
 		return ret;
 	ret = fvp_view_volume(&volumes, argv[optind], &volume);
 	if (!ret)
-		ret = fvp_volume_table_parse(&volume->dev, &table);
-	if (!ret && want_keep)
-		ret = keep(volume, &table);
-	if (!ret) {
-		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
-		/* It goes on: then nothing was promised. */
-		if (ret && want_keep)
-			fvp_dm_message(volume->dev.name, "forget");
-	}
+		ret = detach(volume, &options);
 	fvp_views_free(&volumes);
 	return ret;
 }

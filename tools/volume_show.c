@@ -17,8 +17,24 @@ static const struct {
 
 static void print_one(const struct fvp_view *volume)
 {
-	static const char *const words[] = { "requested",    "effective",   "state",	    "keep",
-					     "live_sectors", "index_bytes", "index_extents" };
+	static const struct {
+		const char *key, *shown;
+	} words[] = {
+		{ "requested", "requested" },
+		{ "effective", "effective" },
+		{ "state", "state" },
+		{ "order", "order" },
+		{ "draining", "draining" },
+		{ "origin", "origin writes" },
+		{ "keep", "keep" },
+		{ "dirty_sectors", "dirty_sectors" },
+		{ "dirty_age_ms", "dirty_age_ms" },
+		{ "destage_rate", "destage_rate" },
+		{ "lost_sectors", "lost_sectors" },
+		{ "live_sectors", "live_sectors" },
+		{ "index_bytes", "index_bytes" },
+		{ "index_extents", "index_extents" },
+	};
 	struct fvp_volume_table table;
 	char text[FVP_PATH_BYTES] = "";
 	uint64_t read = fvp_status_number(volume->status, "read_sectors");
@@ -34,8 +50,8 @@ static void print_one(const struct fvp_view *volume)
 	}
 	printf("%-20s %s\n", "size", fvp_size_text(volume->dev.sectors * 512));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		fvp_status_word(volume->status, words[i], text, sizeof(text));
-		printf("%-20s %s\n", words[i], text);
+		fvp_status_word(volume->status, words[i].key, text, sizeof(text));
+		printf("%-20s %s\n", words[i].shown, text);
 	}
 	if (live)
 		printf("%-20s %.2f\n", "index bytes/4K",
@@ -48,6 +64,7 @@ static void print_one(const struct fvp_view *volume)
 		printf("%-20s %-12llu %s\n", counters[i].name,
 		       (unsigned long long)fvp_status_number(volume->status, counters[i].name),
 		       counters[i].what);
+	fvp_print_notes(volume);
 }
 
 static void print_all_json(const struct fvp_views *volumes)

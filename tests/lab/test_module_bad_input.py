@@ -50,7 +50,8 @@ bad 'Not a uuid' "0 $n fvp $P $origin 1111 write-through"
 bad 'Not a uuid' "0 $n fvp $P $origin ${uuid_a}0 write-through"
 bad 'Not a uuid' "0 $n fvp $P $origin ${uuid_a/1/g} write-through"
 bad 'Unknown mode' "0 $n fvp $P $origin $uuid_a fast"
-bad 'write-back is not in this version' "0 $n fvp $P $origin $uuid_a write-back"
+bad 'order= takes strict or relaxed' "0 $n fvp $P $origin $uuid_a write-back 1 order=fast"
+bad 'order= takes' "0 $n fvp $P $origin $uuid_a write-back 1 order="
 bad 'Number of options' "0 $n fvp $P $origin $uuid_a write-through 2 name=a"
 bad 'Number of options' "0 $n fvp $P $origin $uuid_a write-through name=a"
 bad "unknown option 'size=1'" "0 $n fvp $P $origin $uuid_a write-through 1 size=1"
@@ -101,7 +102,10 @@ no_message v "unknown message 'hello'" hello
 no_message v "unknown message 'keep'" keep 1
 no_message v "unknown message 'mode'" mode
 no_message v "unknown mode 'fast'" mode fast
-no_message v "write-back is not in this version" mode write-back
+no_message v "unknown order 'fast'" order fast
+no_message v "unknown message 'order'" order
+no_message v "unknown message 'flush'" flush now
+no_message v "unknown message 'lost'" lost all
 
 # All of that has harmed nothing.
 same "$(dmsetup table v)" "0 $n fvp $(dmsetup table v | cut -d' ' -f4,5) $uuid_a write-through"
@@ -175,11 +179,11 @@ wipe 0; spoil $end; refuse 'checksum is wrong'
 wipe $end; refuse 'no pool superblock'
 restore
 # Right checksums, but of a newer version: even if the other copy is of ours.
-poke a 8 2; refuse 'another format version'
+poke a 8 99; refuse 'another format version'
 restore
-poke b 8 2; refuse 'another format version'
+poke b 8 99; refuse 'another format version'
 restore
-poke ab 8 2; refuse 'another format version'
+poke ab 8 99; refuse 'another format version'
 restore
 poke ab 16 1; refuse 'features that this version does not know'
 restore

@@ -147,7 +147,7 @@ static u32 put_open(int fd, const struct fvp_media *media, u64 sector, u64 gen, 
 
 static void put_super(int fd, struct fvp_super *super, u64 lba)
 {
-	u32 bytes = fvp_super_bytes(1);
+	u32 bytes = fvp_super_bytes(1, 0);
 	void *mem = zalloc(bytes);
 
 	memcpy(super->pool_uuid, pool_uuid, 16);

@@ -27,23 +27,23 @@ static void expect_hit(u64 lba, u32 len, u64 addr)
 	for (u32 i = 0; i < len; i++) {
 		struct fvp_hit hit = fvp_index_lookup(&index_, lba + i, 1);
 
-		if (!hit.hit || hit.addr != addr + i)
+		if (!hit.found || hit.addr != addr + i)
 			unit_fail(__FILE__, __LINE__, "lba %llu: hit %d at %llu, not %llu", lba + i,
-				  hit.hit, hit.addr, addr + i);
+				  hit.found, hit.addr, addr + i);
 	}
 }
 
 static void expect_miss(u64 lba, u32 len)
 {
 	for (u32 i = 0; i < len; i++)
-		if (fvp_index_lookup(&index_, lba + i, 1).hit)
+		if (fvp_index_lookup(&index_, lba + i, 1).found)
 			unit_fail(__FILE__, __LINE__, "lba %llu: a hit", lba + i);
 }
 
 TEST(index_empty, "an empty index misses in one piece and uses no region")
 {
 	begin(SECTORS);
-	EXPECT(!fvp_index_lookup(&index_, 0, 256).hit);
+	EXPECT(!fvp_index_lookup(&index_, 0, 256).found);
 	EXPECT_EQ(fvp_index_lookup(&index_, 0, 256).len_sectors, 256);
 	EXPECT(!fvp_index_overlaps(&index_, 0, SECTORS));
 	EXPECT_EQ(atomic64_read(&index_.extents), 0);
@@ -132,7 +132,7 @@ TEST(index_remove_no_memory, "a remove without memory makes the whole extent dea
 	fvp_index_remove(&index_, 110, 10);
 	shim_alloc_fail_hook = NULL;
 	expect_miss(110, 10);
-	EXPECT(!fvp_index_lookup(&index_, 100, 1).hit ||
+	EXPECT(!fvp_index_lookup(&index_, 100, 1).found ||
 	       fvp_index_lookup(&index_, 100, 1).addr == 7100);
 	EXPECT(fvp_index_overlaps(&index_, 100, 50));
 	end();
@@ -347,7 +347,7 @@ static void check_lookup(void)
 	hit = fvp_index_lookup(&index_, lba, len);
 	EXPECT(hit.len_sectors >= 1 && hit.len_sectors <= len);
 	for (u32 i = 0; i < hit.len_sectors; i++) {
-		if (hit.hit)
+		if (hit.found)
 			EXPECT_EQ(model[lba + i], M_LIVE | (hit.addr + i));
 		else
 			EXPECT(!(model[lba + i] & M_LIVE));
@@ -497,7 +497,7 @@ static void race_reader(void *arg)
 		u64 lba = shim_rng_below(&r, 3000);
 		struct fvp_hit hit = fvp_index_lookup(&index_, lba, 64);
 
-		if (hit.hit) {
+		if (hit.found) {
 			race_hits++;
 			if (hit.addr % CONGRUENT != lba % CONGRUENT)
 				shim_die("a reader found address %llu at lba %llu", hit.addr, lba);

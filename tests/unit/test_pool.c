@@ -110,6 +110,15 @@ static void io(u8 op, u64 lba, u64 len)
 	run_until(idle, NULL);
 }
 
+/* As many writes of one sector at once, side by side. */
+static void many(void *arg)
+{
+	u64 lba, count = *(u64 *)arg;
+
+	for (lba = 0; lba < count; lba++)
+		sim_req_send(sim_req_new(vol, FVP_REQ_WRITE, lba, 1));
+}
+
 static u64 hits(void)
 {
 	struct fvp_volume_counters sum = { 0 };
@@ -184,10 +193,106 @@ TEST(pool_pass_through, "pass-through: nothing is served by flash, and writes st
 	finish();
 }
 
-TEST(pool_mode_write_back, "write-back is refused in this version")
+static u64 dirty_sectors(void)
+{
+	struct fvp_dirty_status st;
+
+	fvp_volume_dirty(vol->core, &st);
+	return st.sectors;
+}
+
+static bool back_over(void *arg)
+{
+	return READ_ONCE(vol->core->commit) == FVP_COMMIT_OFF;
+}
+
+static bool clean(void *arg)
+{
+	return !dirty_sectors();
+}
+
+/* Does the origin have what the volume has? */
+static bool origin_same(u64 lba, u64 len)
+{
+	u64 at = fvp_index_lookup(&vol->core->index, lba, 1).found;
+
+	for (u64 i = 0; i < len; i++)
+		if (store_peek(vol->origin->store, lba + i) == oracle_initial(vol, lba + i))
+			return false;
+	return at != FVP_FOUND_NOTHING;
+}
+
+TEST(pool_write_back, "an acknowledged write is on flash alone, then, in its time, on the origin")
+{
+	start(8, 20);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	io(FVP_REQ_WRITE, 100, 16);
+	EXPECT_EQ(dirty_sectors(), 16);
+	EXPECT_EQ(store_peek(vol->origin->store, 100), oracle_initial(vol, 100));
+	io(FVP_REQ_READ, 96, 24);
+	run_until(clean, NULL);
+	EXPECT(origin_same(100, 16));
+	finish();
+}
+
+TEST(pool_write_back_ends, "leaving write-back destages everything first")
 {
 	start(1, 20);
-	EXPECT(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK) != 0);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	for (u64 i = 0; i < 50; i++)
+		io(FVP_REQ_WRITE, 100 + 9 * i, 5);
+	EXPECT_EQ(dirty_sectors(), 250);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_THROUGH), 0);
+	run_until(back_over, NULL);
+	EXPECT_EQ(dirty_sectors(), 0);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_THROUGH);
+	for (u64 i = 0; i < 50; i++)
+		EXPECT(origin_same(100 + 9 * i, 5));
+	io(FVP_REQ_READ, 100, 450);
+	finish();
+}
+
+TEST(pool_write_back_zeroes, "write-zeroes read as zeroes before and after the origin has them")
+{
+	start(8, 20);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	io(FVP_REQ_WRITE, 1000, 64);
+	io(FVP_REQ_WRITE_ZEROES, 1010, 30);
+	io(FVP_REQ_READ, 1000, 64);
+	EXPECT_EQ(store_peek(vol->origin->store, 1010), oracle_initial(vol, 1010));
+	run_until(clean, NULL);
+	EXPECT_EQ(store_peek(vol->origin->store, 1010), 0);
+	io(FVP_REQ_READ, 1000, 64);
+	finish();
+}
+
+TEST(pool_records_full, "records with many small entries come back, after a clean stop and a crash")
+{
+	u64 count = 94; /* four records at once, and one with so many that its header is long */
+
+	start(8, 40);
+	m.flash[0]->block_sectors = m.block_sectors = 1;
+	m.flash[0]->latency_ns = 100000000;
+	stop(FVP_DETACH_KEEP);
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	run_call("many", many, &count);
+	run_until(idle, NULL);
+	EXPECT((u64)atomic64_read(&sim.pool->stats.records) < 20);
+	for (u32 crash = 0; crash < 2; crash++) {
+		if (crash)
+			machine_crash();
+		else
+			stop(FVP_DETACH_KEEP);
+		EXPECT_EQ(open_pool(), 0);
+		attach(FVP_MODE_WRITE_BACK);
+		EXPECT_EQ(hits(), 0);
+		io(FVP_REQ_READ, 0, count);
+		EXPECT_EQ(hits(), count);
+		run_call("many", many, &count);
+		run_until(idle, NULL);
+	}
 	finish();
 }
 

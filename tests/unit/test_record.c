@@ -179,7 +179,7 @@ TEST(summary_is_the_entries, "a summary holds the entries of all records, in ord
 				 seg);
 		for (u32 i = 0; i < records; i++)
 			at = put_record(&media, at, 3, 8, i + 1);
-		start = fvp_summary_build(&media, seg, 9, 4);
+		start = fvp_summary_build(&media, seg, at, 9, 4);
 		EXPECT(start >= at && start < SEG_SECTORS);
 		EXPECT_EQ(fvp_block_decode(&media, seg + (SEG_SECTORS - b) * FVP_SECTOR_BYTES,
 					   FVP_BLOCK_SUMMARY, SEG_SECTORS - b, &block),

@@ -44,7 +44,7 @@ static void make(u32 volumes)
 static int decode(u64 device_sectors)
 {
 	memset(&back, 0, sizeof(back));
-	return fvp_super_decode(copy, fvp_super_bytes(super.volume_count), device_sectors, &back,
+	return fvp_super_decode(copy, fvp_super_bytes(super.volume_count, 0), device_sectors, &back,
 				&why);
 }
 

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See commit.h. */
+#include "pool.h"
+#include "commit.h"
+#include "destage.h"
+#include "health.h"
+#include "io.h"
+#include "lost.h"
+#include "pace.h"
+#include "request.h"
+
+/* Between attempts when memory is short. */
+#define NOMEM_US 1000
+
+static struct fvp_request *commit_request(struct fvp_commit *c)
+{
+	return container_of(c, struct fvp_request, commit);
+}
+
+/* Tries again, in process context, what waited for room, memory or another write. */
+static void commit_work(struct work_struct *work)
+{
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+
+	if (rq->nomem) {
+		rq->nomem = false;
+		usleep_range(NOMEM_US, 2 * NOMEM_US);
+	}
+	fvp_request_redo(rq);
+}
+
+static void commit_again(struct fvp_claim *claim)
+{
+	struct fvp_commit *c = container_of(claim, struct fvp_commit, claim);
+	struct fvp_request *rq = commit_request(c);
+
+	queue_work(rq->volume->pool->io_wq, &rq->work);
+}
+
+void fvp_commit_hold(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	lockdep_assert_held(&vol->lock);
+	fvp_stat_inc(vol, held_ios);
+	list_add_tail(&rq->commit.node, &vol->held);
+}
+
+void fvp_commit_release(struct fvp_volume *vol, struct list_head *held)
+{
+	struct fvp_request *rq;
+
+	while (!list_empty(held)) {
+		rq = commit_request(list_first_entry(held, struct fvp_commit, node));
+		list_del_init(&rq->commit.node);
+		INIT_WORK(&rq->work, commit_work);
+		queue_work(vol->pool->io_wq, &rq->work);
+	}
+}
+
+/*
+ * The record failed, and with it the pool: the entry holds nothing, and the request
+ * waits until what can be saved is on the origin.
+ */
+static void commit_failed(struct work_struct *work)
+{
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+	struct fvp_volume *vol = rq->volume;
+
+	spin_lock(&vol->lock);
+	if (vol->saved) {
+		spin_unlock(&vol->lock);
+		fvp_request_redo(rq);
+		return;
+	}
+	INIT_WORK(&rq->work, commit_work);
+	fvp_commit_hold(vol, rq);
+	spin_unlock(&vol->lock);
+}
+
+/* The log has it.  Any context. */
+static void commit_done(struct fvp_append *append, int error)
+{
+	struct fvp_commit *c = container_of(append, struct fvp_commit, append);
+	struct fvp_request *rq = commit_request(c);
+	struct fvp_volume *vol = rq->volume;
+
+	if (unlikely(error)) {
+		/* Nobody looks at it before the record is out of the log's order. */
+		c->entry->failed = 1;
+		INIT_WORK(&rq->work, commit_failed);
+		queue_work(vol->pool->io_wq, &rq->work);
+	} else if (unlikely(fvp_pace_wanted(vol))) {
+		fvp_pace(vol, rq);
+	} else {
+		fvp_host_complete(rq, 0);
+	}
+}
+
+static u16 commit_kind(const struct fvp_request *rq)
+{
+	switch (rq->op) {
+	case FVP_REQ_WRITE:
+		return FVP_ENTRY_DATA;
+	case FVP_REQ_DISCARD:
+		return FVP_ENTRY_DISCARD;
+	default:
+		return FVP_ENTRY_ZERO;
+	}
+}
+
+/*
+ * Step 1.  0: reserved; -EAGAIN: somebody holds the request and goes on with it; -ENOMEM;
+ * FVP_MAP_NOT_BACK as above.
+ */
+static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_commit *c = &rq->commit;
+	struct fvp_log_record *closed = NULL;
+	bool begin;
+	int err = -EAGAIN;
+	LIST_HEAD(waiting);
+
+	spin_lock(&vol->lock);
+	if (unlikely(vol->commit == FVP_COMMIT_OFF)) {
+		err = FVP_MAP_NOT_BACK;
+		goto out;
+	}
+	if (unlikely(vol->commit == FVP_COMMIT_HELD)) {
+		fvp_commit_hold(vol, rq);
+		goto out;
+	}
+	if (unlikely(!fvp_dirty_has_room(vol))) {
+		err = -ENOMEM;
+		goto out;
+	}
+	if (!fvp_claim_take(vol, &c->claim))
+		goto out;
+	c->append.arg = vol->dirty.epoch;
+	err = fvp_log_reserve_locked(vol->pool, &c->append, FVP_LOG_COMMIT, &c->waiter, &closed);
+	if (unlikely(err)) {
+		if (err == -EIO) {
+			/* Flash has failed: what comes now comes after the rescue. */
+			fvp_commit_hold(vol, rq);
+			err = -EAGAIN;
+		}
+		fvp_claim_release(vol, &c->claim, &waiting);
+		goto out;
+	}
+	begin = !vol->dirty.entries;
+	c->entry = fvp_dirty_push(vol, &c->append);
+	if (rq->flags & FVP_REQ_FUA)
+		fvp_dirty_epoch_end(vol);
+	if (unlikely(begin))
+		fvp_destage_begin(vol);
+out:
+	spin_unlock(&vol->lock);
+	if (unlikely(closed))
+		fvp_log_submit_closed(closed);
+	if (unlikely(!list_empty(&waiting)))
+		fvp_claims_again(&waiting);
+	return err;
+}
+
+/* Steps 2 to 4. */
+static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_commit *c = &rq->commit;
+	struct fvp_append *append = &c->append;
+	u32 crc = 0;
+	int err;
+	LIST_HEAD(waiting);
+
+	if (append->kind == FVP_ENTRY_DATA) {
+		crc = fvp_host_request_to_mem(rq, append->data);
+		c->entry->crc = crc;
+		err = fvp_index_insert(&vol->index, append->lba, append->len_sectors, append->addr);
+	} else {
+		err = fvp_index_insert_special(&vol->index, append->lba, append->len_sectors,
+					       FVP_ADDR_ZERO(append->addr));
+	}
+	spin_lock(&vol->lock);
+	if (unlikely(err))
+		c->entry->failed = 1;
+	fvp_claim_release(vol, &c->claim, &waiting);
+	spin_unlock(&vol->lock);
+	if (unlikely(!list_empty(&waiting)))
+		fvp_claims_again(&waiting);
+	/* The request may be gone at the end of this. */
+	fvp_log_commit(vol->pool, append, crc, !err);
+	if (unlikely(err)) {
+		rq->nomem = true;
+		queue_work(vol->pool->io_wq, &rq->work);
+		return;
+	}
+	fvp_stat_inc(vol, write_back_ios);
+}
+
+int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	struct fvp_commit *c = &rq->commit;
+	int err;
+
+	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
+		return FVP_MAP_NOT_BACK;
+	if (unlikely(READ_ONCE(vol->lost_count)) &&
+	    fvp_lost_overlaps(vol, rq->lba, rq->len_sectors)) {
+		fvp_host_complete(rq, -EIO);
+		return FVP_MAP_TAKEN;
+	}
+	INIT_WORK(&rq->work, commit_work);
+	INIT_LIST_HEAD(&c->waiter.node);
+	c->waiter.work = &rq->work;
+	c->waiter.wq = vol->pool->io_wq;
+	fvp_claim_init(&c->claim, rq->lba, rq->len_sectors, commit_again);
+	c->append = (struct fvp_append){
+		.lba = rq->lba,
+		.volume = vol->id,
+		.len_sectors = rq->len_sectors,
+		.kind = commit_kind(rq),
+		.flags = FVP_ENTRY_DIRTY,
+		.fua = rq->flags & FVP_REQ_FUA,
+		.done = commit_done,
+	};
+	for (;;) {
+		err = commit_reserve(vol, rq);
+		if (likely(!err))
+			break;
+		if (err == FVP_MAP_NOT_BACK)
+			return err;
+		if (err == -EAGAIN) {
+			/* The request may be gone. */
+			fvp_destage_hurry(vol->pool);
+			return FVP_MAP_TAKEN;
+		}
+		if (fvp_dirty_make_room(vol)) {
+			rq->nomem = true;
+			queue_work(vol->pool->io_wq, &rq->work);
+			return FVP_MAP_TAKEN;
+		}
+	}
+	commit_go(vol, rq);
+	return FVP_MAP_TAKEN;
+}
+
+/*
+ * Writes that went to the origin before write-back began: the first flush is theirs too.
+ * 0 or -errno.  Sleeps.
+ */
+static int flush_origin(struct fvp_volume *vol)
+{
+	/* None of them is under way any more, nor will be. */
+	bool last = !atomic_read(&vol->busy);
+	int err;
+
+	if (!READ_ONCE(vol->origin_unflushed))
+		return 0;
+	err = fvp_io_flush(vol->origin);
+	if (!err && last)
+		WRITE_ONCE(vol->origin_unflushed, false);
+	return err;
+}
+
+/* Flushes every flash device that has a volatile cache.  Sleeps. */
+static void commit_flush_work(struct work_struct *work)
+{
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+	struct fvp_volume *vol = rq->volume;
+	int err = flush_origin(vol);
+
+	if (err) {
+		fvp_host_complete(rq, err);
+		return;
+	}
+	if (!fvp_pool_flush_flash(vol->pool)) {
+		fvp_host_complete(rq, 0);
+		return;
+	}
+	/* Flash has failed: what it was to make durable goes to the origin first. */
+	INIT_WORK(&rq->work, commit_work);
+	spin_lock(&vol->lock);
+	if (!vol->saved) {
+		fvp_commit_hold(vol, rq);
+		spin_unlock(&vol->lock);
+		return;
+	}
+	spin_unlock(&vol->lock);
+	fvp_request_redo(rq);
+}
+
+int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	bool back;
+
+	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
+		return FVP_MAP_NOT_BACK;
+	spin_lock(&vol->lock);
+	back = vol->commit != FVP_COMMIT_OFF;
+	if (back)
+		fvp_dirty_epoch_end(vol);
+	spin_unlock(&vol->lock);
+	if (!back)
+		return FVP_MAP_NOT_BACK;
+	if (!vol->pool->flash_volatile && !READ_ONCE(vol->origin_unflushed)) {
+		/*
+		 * What was acknowledged is durable.  (On failed flash too: it was written, or
+		 * it was not acknowledged.)
+		 */
+		fvp_host_complete(rq, 0);
+		return FVP_MAP_TAKEN;
+	}
+	INIT_WORK(&rq->work, commit_flush_work);
+	queue_work(vol->pool->io_wq, &rq->work);
+	return FVP_MAP_TAKEN;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Deliberate defects that look at an I/O (device.h, enum sim_defect). */
+#include "machine.h"
+
+const struct fvp_disk_block *dev_record(const struct dev_event *event)
+{
+	const struct fvp_disk_block *block = (const void *)event->bytes;
+
+	if (!block || event->op != DEV_WRITE || le32_to_cpu(block->magic) != FVP_BLOCK_MAGIC ||
+	    block->kind != FVP_BLOCK_RECORD)
+		return NULL;
+	return block;
+}
+
+u32 dev_record_entries(const struct fvp_disk_block *record, u32 kind, u32 flags)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < le32_to_cpu(record->entry_count); i++)
+		count += le16_to_cpu(record->entries[i].kind) == kind &&
+			 (!flags || (le16_to_cpu(record->entries[i].flags) & flags));
+	return count;
+}
+
+/* A record that holds entries of that kind and nothing else. */
+static bool only(const struct dev_event *event, u32 kind)
+{
+	const struct fvp_disk_block *record = dev_record(event);
+
+	return record && dev_record_entries(record, kind, 0) == le32_to_cpu(record->entry_count);
+}
+
+bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	if (!dev->flash)
+		return false;
+	switch (sim.config.defect) {
+	case SIM_DEFECT_NO_SUSPEND_NOTE:
+		return sim.in_suspend && (event->sector < FVP_SUPER_AREA_SECTORS ||
+					  event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS);
+	case SIM_DEFECT_LOST_TOMBSTONES:
+		return only(event, FVP_ENTRY_TOMBSTONE);
+	case SIM_DEFECT_LOST_WATERMARKS:
+		return only(event, FVP_ENTRY_WATERMARK);
+	default:
+		return false;
+	}
+}
+
+static bool guest_flushes(void)
+{
+	struct sim_req *req;
+
+	for (u32 i = 0; i < m.vol_count; i++)
+		list_for_each_entry (req, &m.vol[i].reqs, node)
+			if (req->op == FVP_REQ_FLUSH)
+				return true;
+	return false;
+}
+
+bool defect_no_flush(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	switch (sim.config.defect) {
+	case SIM_DEFECT_NO_FLUSH:
+		return dev->flash;
+	case SIM_DEFECT_NO_DESTAGE_FLUSH:
+		/* Only what a destager would ask for: not a guest, an opening, a seal. */
+		return dev->flash && event->op == DEV_FLUSH && sim.pool && !guest_flushes();
+	case SIM_DEFECT_NO_ORIGIN_FLUSH:
+		return !dev->flash;
+	default:
+		return false;
+	}
+}
+
+bool defect_no_fua(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	const struct fvp_disk_block *record;
+
+	if (!dev->flash)
+		return false;
+	switch (sim.config.defect) {
+	case SIM_DEFECT_NO_FUA:
+		return true;
+	case SIM_DEFECT_NO_GUEST_FUA:
+		record = dev_record(event);
+		return record && dev_record_entries(record, FVP_ENTRY_DATA, FVP_ENTRY_DIRTY);
+	default:
+		return false;
+	}
+}
+
+u64 defect_flush_moment(struct fvp_dev *dev, u64 moment)
+{
+	u64 late = dev->late_moment;
+
+	if (dev->flash || sim.config.defect != SIM_DEFECT_LATE_ORIGIN_FLUSH)
+		return moment;
+	/* Each flush does what the one before it was asked for. */
+	dev->late_moment = moment;
+	return late;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Write-back in words: what is only on flash, what goes on, what went wrong, and whether
+ * the host may be rebooted.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fvp.h"
+#include "fvp_uapi.h"
+#include "report.h"
+#include "waiting.h"
+
+static uint64_t bytes_of(const struct fvp_view *view, const char *key)
+{
+	return fvp_status_number(view->status, key) * 512;
+}
+
+bool fvp_origin_failing(const struct fvp_view *volume)
+{
+	char word[16];
+
+	fvp_status_word(volume->status, "origin", word, sizeof(word));
+	return !strcmp(word, "failing");
+}
+
+static void note_dirty(const struct fvp_view *volume)
+{
+	uint64_t dirty = bytes_of(volume, "dirty_sectors");
+	uint64_t rate = bytes_of(volume, "destage_rate");
+	char order[16];
+
+	if (!dirty)
+		return;
+	fvp_status_word(volume->status, "order", order, sizeof(order));
+	printf("%s: %s dirty (on flash and not yet on the origin), the oldest for %s; %s order",
+	       volume->dev.name, fvp_size_text(dirty),
+	       fvp_time_text(fvp_status_number(volume->status, "dirty_age_ms")), order);
+	if (rate && !fvp_origin_failing(volume))
+		printf(", destaging %s/s", fvp_size_text(rate));
+	putchar('\n');
+}
+
+static void note_mode(const struct fvp_view *volume)
+{
+	char requested[24], effective[24];
+	const char *name = volume->dev.name;
+
+	fvp_status_word(volume->status, "requested", requested, sizeof(requested));
+	fvp_status_word(volume->status, "effective", effective, sizeof(effective));
+	if (!strcmp(requested, effective))
+		return;
+	if (!strcmp(effective, FVP_MODE_NAME_WRITE_BACK))
+		printf("%s: leaving write-back for %s, which takes effect when nothing is dirty\n",
+		       name, requested);
+	else if (!strcmp(effective, FVP_MODE_NAME_PASS_THROUGH))
+		printf("%s: %s was asked for, but the flash of its pool has failed: its origin "
+		       "serves it\n",
+		       name, requested);
+	else
+		printf("%s: %s was asked for, %s is in effect\n", name, requested, effective);
+}
+
+void fvp_print_notes(const struct fvp_view *volume)
+{
+	uint64_t lost = bytes_of(volume, "lost_sectors");
+	const char *name = volume->dev.name;
+
+	note_mode(volume);
+	note_dirty(volume);
+	if (fvp_origin_failing(volume))
+		printf("%s: its origin fails writes, destaging tries again (dmesg has the "
+		       "errors)\n",
+		       name);
+	if (lost)
+		printf("%s: %s of acknowledged writes are LOST: flash does not give them back. "
+		       "Reading or writing them is an error. fvp volume forget %s lists them\n",
+		       name, fvp_size_text(lost), name);
+}
+
+/* ---- may this host be rebooted? ---- */
+
+uint64_t fvp_dirty_bytes(const struct fvp_views *pools)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < pools->count; i++)
+		sum += bytes_of(&pools->view[i], "dirty_sectors");
+	return sum;
+}
+
+void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	bool attached = false, waits = false;
+	const char *comma = "";
+
+	if (!fvp_dirty_bytes(pools)) {
+		puts("Can this host be rebooted? Yes: nothing is dirty, the origins have every "
+		     "acknowledged write.");
+		return;
+	}
+	fputs("Can this host be rebooted? With care: some acknowledged writes are on flash only: ",
+	      stdout);
+	for (unsigned int i = 0; i < volumes->count; i++) {
+		uint64_t dirty = bytes_of(&volumes->view[i], "dirty_sectors");
+
+		if (!dirty)
+			continue;
+		attached = true;
+		printf("%s%s %s", comma, volumes->view[i].dev.name, fvp_size_text(dirty));
+		comma = ", ";
+	}
+	for (unsigned int i = 0; i < pools->count; i++) {
+		uint64_t waiting = bytes_of(&pools->view[i], "waiting_sectors");
+
+		if (!waiting)
+			continue;
+		waits = true;
+		printf("%s%s of volumes that are not attached in pool %s", comma,
+		       fvp_size_text(waiting), pools->view[i].dev.name);
+		comma = ", ";
+	}
+	puts(".\n  They survive a reboot if the pool comes back with all its flash devices; until "
+	     "then nobody\n  may use the origins. To have the origins complete first:");
+	if (attached)
+		puts("    fvp volume mode NAME write-through --wait");
+	if (waits)
+		puts("    fvp volume attach ORIGIN --warm, and fvp volume flush NAME --wait");
+}
+
+struct json_object *fvp_json_reboot(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *names = json_object_new_array();
+	uint64_t dirty = fvp_dirty_bytes(pools);
+	uint64_t waiting = 0;
+
+	for (unsigned int i = 0; i < volumes->count; i++)
+		if (bytes_of(&volumes->view[i], "dirty_sectors"))
+			json_object_array_add(names,
+					      json_object_new_string(volumes->view[i].dev.name));
+	for (unsigned int i = 0; i < pools->count; i++)
+		waiting += bytes_of(&pools->view[i], "waiting_sectors");
+	json_object_object_add(object, "origins_complete", json_object_new_boolean(!dirty));
+	json_object_object_add(object, "dirty_bytes", json_object_new_int64((int64_t)dirty));
+	json_object_object_add(object, "dirty_volumes", names);
+	json_object_object_add(object, "waiting_bytes", json_object_new_int64((int64_t)waiting));
+	return object;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Waiting until an origin has what write-back acknowledged, with progress on stdout. */
+#ifndef FVP_TOOL_WAIT_H
+#define FVP_TOOL_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fvp_wait {
+	const char *name; /* of the volume's device */
+	/* Until dirty_out has come to this; 0: until nothing is dirty and it has left write-back. */
+	uint64_t until;
+	uint64_t left_bytes; /* out: when the wait ended */
+	uint64_t took_ms; /* out */
+	bool lost; /* out: it waits behind data that flash does not give back */
+};
+
+/*
+ * FVP_OK; or, having said nothing but the progress: FVP_INTERRUPTED by a signal, FVP_SYSTEM
+ * the origin fails writes, or flash reads, and has for a while; FVP_ABSENT the volume is
+ * gone.  The destaging itself goes on in any case.
+ */
+int fvp_wait(struct fvp_wait *wait);
+
+/* Says it, for callers to whom the three mean just that.  Returns ret. */
+int fvp_wait_explain(const struct fvp_wait *wait, int ret);
+
+#endif /* FVP_TOOL_WAIT_H */
