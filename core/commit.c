@@ -241,11 +241,7 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 	return FVP_MAP_TAKEN;
 }
 
-/*
- * Writes that went to the origin before write-back began: the first flush is theirs too.
- * 0 or -errno.  Sleeps.
- */
-static int flush_origin(struct fvp_volume *vol)
+int fvp_commit_flush_origin(struct fvp_volume *vol)
 {
 	/* None of them is under way any more, nor will be. */
 	bool last = !atomic_read(&vol->busy);
@@ -264,7 +260,7 @@ static void commit_flush_work(struct work_struct *work)
 {
 	struct fvp_request *rq = container_of(work, struct fvp_request, work);
 	struct fvp_volume *vol = rq->volume;
-	int err = flush_origin(vol);
+	int err = fvp_commit_flush_origin(vol);
 
 	if (err) {
 		fvp_host_complete(rq, err);

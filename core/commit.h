@@ -48,6 +48,12 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq);
 /* A guest's flush in write-back: the same answers. */
 int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq);
 
+/*
+ * Writes that went to the origin before write-back began may sit in its cache: flushes
+ * it for them, once.  A guest's flush does, unless the destager has.  0 or -errno.  Sleeps.
+ */
+int fvp_commit_flush_origin(struct fvp_volume *vol);
+
 /* Keeps a request until fvp_commit_release().  Caller holds vol->lock. */
 void fvp_commit_hold(struct fvp_volume *vol, struct fvp_request *rq);
 

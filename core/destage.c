@@ -188,6 +188,8 @@ static void destage_work(struct work_struct *work)
 
 	if (READ_ONCE(vol->destage_stopped))
 		return;
+	/* It is tried again, and its error told, with the guest's own flush. */
+	fvp_commit_flush_origin(vol);
 	err = fvp_destage_batch(vol);
 	took = fvp_host_now_ns() - begin;
 	switch (err) {

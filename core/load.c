@@ -209,6 +209,21 @@ static int dirty_missing(struct fvp_pool *pool, u64 gen, char *err, size_t err_l
 	return -EUCLEAN;
 }
 
+/*
+ * The superblock's list is as of its last update.  Segments before what the newest segment
+ * header says are clean since, and the watermarks that say so need not be found.
+ */
+static void pinned_trim(struct fvp_pool *pool, u64 dirty_gen)
+{
+	struct fvp_super *super = pool->super;
+	u32 i, kept = 0;
+
+	for (i = 0; i < super->pinned_count; i++)
+		if (super->pinned[i] >= dirty_gen)
+			super->pinned[kept++] = super->pinned[i];
+	super->pinned_count = kept;
+}
+
 int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 {
 	struct scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
@@ -228,8 +243,7 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 	pool->log.next_gen = scan->max_gen + 1;
 	pool->log.head = fvp_place(pool->log.next_gen, 0);
 	pool->load_dirty_gen = max(scan->dirty_gen, pool->super->tail_gen);
-	if (!may_be_dirty(pool))
-		pool->super->pinned_count = 0;
+	pinned_trim(pool, may_be_dirty(pool) ? scan->dirty_gen : ~0ULL);
 	if (pool->scan_errors && may_be_dirty(pool)) {
 		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
 		goto out;

@@ -20,7 +20,8 @@ struct sim_req {
 	bool write_back; /* the log may have taken it */
 	bool write_back_sure; /* no way but the log was open to it */
 	bool durable; /* when it was acknowledged, no cache that may lose it had it alone */
-	bool direct; /* when it began, the origin's cache held what it took without the log */
+	u64 direct; /* of the volume, when it began */
+	bool direct_pending; /* and not all of that was flushed */
 	bool origin_failed; /* the origin failed I/O on its range meanwhile */
 	bool quiet; /* of a quiet check */
 	bool fickle; /* its guest changes the data in flight */
@@ -46,11 +47,11 @@ struct sim_vol {
 	u32 mode_seq; /* changes of what decides the way of a write */
 	bool drained; /* by fvp_volume_drain(), not undone */
 	/*
-	 * Writes that may have gone straight to the origin, ever; and how many of them its
-	 * flushes have made durable, or the one in flight will.  A guest's flush has to
-	 * wait for the others, also in write-back.
+	 * Writes that may have gone straight to the origin, ever; and how many of them a
+	 * guest's flush has made durable.  It has to wait for the others, also in
+	 * write-back.
 	 */
-	u64 direct, direct_flushed, direct_flushing;
+	u64 direct, direct_flushed;
 	bool moving; /* being attached or detached */
 	bool leaving; /* being suspended or detached, or suspended */
 	bool waits; /* detached, and the pool holds dirty data for it */

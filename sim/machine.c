@@ -112,13 +112,6 @@ static void origin_io(struct fvp_dev *dev, const struct dev_event *event)
 	struct sim_vol *vol = &m.vol[dev->volume];
 
 	watch(dev, event);
-	if (event->op == DEV_FLUSH && !event->done && !vol->direct_flushing)
-		vol->direct_flushing = vol->direct;
-	if (event->op == DEV_FLUSH && event->done) {
-		if (!event->error)
-			vol->direct_flushed = max(vol->direct_flushed, vol->direct_flushing);
-		vol->direct_flushing = 0;
-	}
 	if (event->op != DEV_READ && sim_write_back_possible(vol) &&
 	    shim_rng_chance(&m.check_rng, 1, 60))
 		past_check(oracle_past(vol->oracle), "while it runs,");
@@ -415,7 +408,6 @@ void machine_crash(void)
 		vol->may_wait |= vol->core || vol->waits || vol->moving;
 		/* What was in flight may be in the origin's cache. */
 		vol->direct++;
-		vol->direct_flushing = 0;
 		vol->core = NULL;
 		vol->cpus = vol->inflight = 0;
 		vol->running = vol->drained = vol->leaving = vol->moving = vol->waits = false;

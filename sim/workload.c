@@ -77,7 +77,8 @@ struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
 	req->write_back = sim_write_back_possible(vol);
 	req->write_back_sure = sim_write_back_sure(vol);
 	req->mode_seq = vol->mode_seq;
-	req->direct = vol->direct > vol->direct_flushed;
+	req->direct = vol->direct;
+	req->direct_pending = vol->direct > vol->direct_flushed;
 	oracle_begin(vol->oracle, req);
 	list_add_tail(&req->node, &vol->reqs);
 	vol->inflight++;
@@ -115,7 +116,7 @@ static void guest_error(struct sim_req *req)
 
 	sim.count->guest_errors++;
 	if (req->origin_failed && (req->op == FVP_REQ_READ || !req->write_back_sure ||
-				   (req->op == FVP_REQ_FLUSH && req->direct)))
+				   (req->op == FVP_REQ_FLUSH && req->direct_pending)))
 		return;
 	if (!m.flash_lost || !sim_lost_later(req))
 		shim_die("volume %u: error %d for op %u %llu+%llu, but %s", vol->number, req->error,
@@ -141,8 +142,10 @@ void sim_req_done(struct sim_req *req)
 	if (req->error)
 		guest_error(req);
 	if (req->op == FVP_REQ_FLUSH) {
-		if (!req->error)
+		if (!req->error) {
 			oracle_flushed(vol->oracle, req->begun);
+			vol->direct_flushed = max(vol->direct_flushed, req->direct);
+		}
 	} else if (req->op != FVP_REQ_READ) {
 		oracle_end(vol->oracle, req);
 	} else if (!req->error) {
