@@ -358,7 +358,7 @@ static void report(void)
 		fvp_volume_dirty(core, &dirty);
 		fprintf(stderr,
 			"volume %u: %u requests, mode %u effective %u, dirty %llu, lost %llu%s%s\n",
-			i, m.vol[i].inflight, m.vol[i].mode, fvp_volume_effective_mode(core),
+			i, m.vol[i].inflight, m.vol[i].mode, (u32)fvp_volume_effective_mode(core),
 			dirty.sectors, dirty.lost_sectors, dirty.draining ? ", draining" : "",
 			dirty.origin_failing ? ", origin failing" : "");
 	}
