@@ -568,14 +568,12 @@ int fvp_destage_batch(struct fvp_volume *vol)
 	if (!rescue && pool->flash_volatile && fvp_pool_flush_flash(pool))
 		return -ESHUTDOWN;
 	batch_resolve(b);
-	if (batch_read(b)) {
+	/* Each round goes without some more: what a bad entry had superseded is wanted then. */
+	while (batch_read(b)) {
 		err = batch_damaged(b);
 		if (err)
 			return err;
-		/* Without what is bad. */
 		batch_resolve(b);
-		if (batch_read(b))
-			return -EAGAIN;
 	}
 	err = batch_write(b);
 	if (!err && rescue)
