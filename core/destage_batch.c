@@ -509,7 +509,7 @@ static bool entry_lost(struct fvp_volume *vol, const struct batch_entry *be)
 }
 
 /*
- * Flash that failed: notes what is lost and goes on with the rest.  Else: 0 if what
+ * Flash that failed: goes on with the rest, see batch_saved().  Else: 0 if what
  * is bad is superseded and may be passed by, -EUCLEAN if the administrator has to say.
  */
 static int batch_damaged(struct fvp_destage *b)
@@ -523,9 +523,7 @@ static int batch_damaged(struct fvp_destage *b)
 
 		if (!be->bad)
 			continue;
-		if (vol->rescue)
-			fvp_lost_add(vol, be->lba, be->len_sectors);
-		else if (!vol->skip_damaged)
+		if (!vol->rescue && !vol->skip_damaged)
 			lost |= entry_lost(vol, be);
 	}
 	if (lost) {
@@ -538,13 +536,22 @@ static int batch_damaged(struct fvp_destage *b)
 	return vol->lost_count && !vol->rescue && !vol->skip_damaged ? -EUCLEAN : 0;
 }
 
-/* What is being saved from failed flash is lost no more where this batch has it. */
+/*
+ * Failed flash: what is lost now.  In the order of the log, so that the newest entry of a
+ * sector has the last word, in this batch and over those before.
+ */
 static void batch_saved(struct fvp_destage *b)
 {
 	u32 i;
 
-	for (i = 0; i < b->pieces; i++)
-		fvp_lost_remove(b->vol, b->p[i].lba, b->p[i].len_sectors);
+	for (i = 0; i < b->count; i++) {
+		const struct batch_entry *be = &b->e[i];
+
+		if (be->bad)
+			fvp_lost_add(b->vol, be->lba, be->len_sectors);
+		else if (be->kind != FVP_ENTRY_VOID)
+			fvp_lost_remove(b->vol, be->lba, be->len_sectors);
+	}
 }
 
 void fvp_destage_skip_damaged(struct fvp_volume *vol)

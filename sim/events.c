@@ -65,6 +65,8 @@ bool machine_detach(struct sim_vol *vol, bool keep)
 
 static bool event_suspend(struct sim_vol *vol)
 {
+	bool clean;
+
 	sim.count->suspends++;
 	if (shim_rng_chance(&sim.rng, 3, 4)) {
 		if (!run_call("drain", call_drain, vol))
@@ -74,13 +76,14 @@ static bool event_suspend(struct sim_vol *vol)
 	}
 	if (!guests_stop(vol) || !run_call("suspend", call_suspend, vol))
 		return false;
-	if (!vol->dirty.sectors && shim_rng_chance(&sim.rng, 1, 3))
+	clean = !vol->dirty.sectors && !vol->dirty.lost_sectors;
+	if (clean && shim_rng_chance(&sim.rng, 1, 3))
 		check_origin(vol);
 	/*
 	 * Resumed, the content is believed: nobody wrote.  But whoever finds it
 	 * suspended after a power cut must not believe it.
 	 */
-	if (!vol->dirty.sectors && shim_rng_chance(&sim.rng, 1, 5)) {
+	if (clean && shim_rng_chance(&sim.rng, 1, 5)) {
 		write_behind(vol);
 		m.crash_at = shim_steps();
 		return false;

@@ -155,6 +155,8 @@ void oracle_lose(struct oracle *o, u64 lba);
 void oracle_lose_unless(struct oracle *o, u64 lba, u64 value);
 /* Flash is gone, the origin has this: dies unless it is allowed or, as data may be lost, older. */
 void oracle_adopt(struct oracle *o, u64 lba, u64 value);
+/* The next power cut may bring this value back, unless a flush comes before. */
+void oracle_may_return(struct oracle *o, u64 lba, u64 value);
 /* Calls fn for each sector that anything is known of. */
 void oracle_for_each(struct oracle *o, void (*fn)(void *arg, u64 lba), void *arg);
 /* The host is gone: what was in flight is open now; with the power, what was unflushed. */

@@ -263,11 +263,29 @@ void machine_format(void)
 	}
 }
 
+struct adopt {
+	struct sim_vol *vol;
+	u64 lba;
+	bool current; /* is what comes first */
+};
+
+static void adopt_value(void *arg, u64 value)
+{
+	struct adopt *adopt = arg;
+
+	if (adopt->current)
+		oracle_adopt(adopt->vol->oracle, adopt->lba, value);
+	else
+		oracle_may_return(adopt->vol->oracle, adopt->lba, value);
+	adopt->current = false;
+}
+
 static void adopt_sector(void *arg, u64 lba)
 {
-	struct sim_vol *vol = arg;
+	struct adopt adopt = { arg, lba, true };
 
-	oracle_adopt(vol->oracle, lba, store_peek(vol->origin->store, lba));
+	oracle_moment(adopt.vol->oracle);
+	store_possible(adopt.vol->origin->store, lba, adopt_value, &adopt);
 }
 
 static void lose_sector(void *arg, u64 lba)

@@ -412,6 +412,14 @@ void oracle_adopt(struct oracle *o, u64 lba, u64 value)
 	oracle_set(o, lba, value);
 }
 
+void oracle_may_return(struct oracle *o, u64 lba, u64 value)
+{
+	struct value *v = value_add(sector_get(o, lba), value, 0, 0);
+
+	v->gone = o->moment;
+	v->replaced = o->moment;
+}
+
 void oracle_for_each(struct oracle *o, void (*fn)(void *arg, u64 lba), void *arg)
 {
 	for (u32 i = 0; i < BUCKETS; i++)
