@@ -185,6 +185,8 @@ static void batch_resolve(struct fvp_destage *b)
 		b->e[i].wanted = false;
 		if (b->e[i].kind != FVP_ENTRY_VOID && !b->e[i].bad)
 			piece_add(b, i, b->e[i].lba, b->e[i].lba + b->e[i].len_sectors);
+		/* Guests' writes go before: with one CPU they would wait for all of it. */
+		cond_resched();
 	}
 }
 
@@ -281,6 +283,7 @@ static u32 batch_read_once(struct fvp_destage *b, bool again)
 		be->bad = false;
 		if (again || !read_ram(b, be))
 			read_submit(b, be);
+		cond_resched();
 	}
 	batch_wait(b);
 	for (i = 0; i < b->count; i++) {
@@ -358,6 +361,7 @@ static u32 write_run(struct fvp_destage *b, u32 i, u32 *out)
 		}
 		len += p->len_sectors;
 		i++;
+		cond_resched();
 	} while (kind == FVP_ENTRY_DATA && i < b->pieces && b->p[i].lba == lba + len &&
 		 b->e[b->p[i].entry].kind == kind &&
 		 len + b->p[i].len_sectors <= FVP_IO_SECTORS_MAX);

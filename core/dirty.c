@@ -177,6 +177,7 @@ void fvp_dirty_retire(struct fvp_volume *vol, u32 count)
 		spin_unlock(&vol->lock);
 		kfree(done);
 		clean |= segment_retire(pool, addr);
+		cond_resched();
 	}
 	if (!clean)
 		return;
