@@ -228,6 +228,7 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 {
 	struct scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
 	int err = -ENOMEM;
+	u64 newest;
 	u32 first;
 
 	if (!scan)
@@ -239,6 +240,8 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 	for (first = 0; first < pool->segment_count; first += SCAN_BATCH)
 		scan_batch(scan, first, min_t(u32, SCAN_BATCH, pool->segment_count - first));
 	err = 0;
+	newest = scan->max_gen;
+	/* The tail may have passed all there is. */
 	scan->max_gen = max(scan->max_gen, pool->super->tail_gen);
 	pool->log.next_gen = scan->max_gen + 1;
 	pool->log.head = fvp_place(pool->log.next_gen, 0);
@@ -260,7 +263,7 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		dirty_missing(pool, pool->super->pinned[0], text, text_len);
 	/* drop_before_gap() may have dropped what must not be. */
 	first = pool->super->pinned_count;
-	if (!err && may_be_dirty(pool) && pool->load_dirty_gen <= scan->max_gen &&
+	if (!err && may_be_dirty(pool) && pool->load_dirty_gen <= newest &&
 	    (pool->load_count <= first || pool->load_order[first]->gen > pool->load_dirty_gen))
 		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
 out:

@@ -37,6 +37,8 @@ def io(path, kind, count):
     device = os.open(path, flags)
     begin, end = marker(0), marker(1)
     one = (lambda at: os.preadv(device, [buffer], at)) if kind == 'read' else (lambda at: os.pwrite(device, buffer, at))
+    if kind != 'read':
+        bench_path.fill(path, '4k')
     bench_path.quiesce()
     for block in sequence[:WARM_IOS]:
         one(block * BLOCK)
