@@ -576,7 +576,7 @@ int fvp_destage_batch(struct fvp_volume *vol)
 		return -ESHUTDOWN;
 	if (!batch_collect(b))
 		return -ENODATA;
-	if (!rescue && pool->flash_volatile && fvp_pool_flush_flash(pool))
+	if (pool->flash_volatile && fvp_pool_flush_flash(pool) && !rescue)
 		return -ESHUTDOWN;
 	batch_resolve(b);
 	/* Each round goes without some more: what a bad entry had superseded is wanted then. */

@@ -206,18 +206,15 @@ int fvp_pool_flush_flash(struct fvp_pool *pool)
 	u32 i;
 	int err;
 
-	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
-		return -EIO;
+	/* On a failed pool too: those of its devices that are well. */
 	for (i = 0; i < pool->flash_count; i++) {
 		if (!fvp_host_dev_volatile(pool->flash[i].dev))
 			continue;
 		err = fvp_io_flush(pool->flash[i].dev);
-		if (err) {
+		if (err)
 			fvp_health_flash_failed(pool, pool->flash[i].dev, err);
-			return -EIO;
-		}
 	}
-	return 0;
+	return READ_ONCE(pool->health) == FVP_POOL_FAILED ? -EIO : 0;
 }
 
 /* Undoes what fvp_pool_open() did, as far as it came. */

@@ -27,6 +27,7 @@ import bench_path  # pylint: disable=wrong-import-position
 from bench_path import FVP, MIB, SECTOR, VOLUME, Skip, sh  # pylint: disable=wrong-import-position
 
 RAM_MIB = 1024
+SEGMENT = os.environ.get('FVP_BENCH_SEGMENT', '16M')  # as on flash of some size
 UUID = 'fb4b5a5e-0000-4000-8000-000000000001'
 ORIGIN, FLASH = '/dev/ram0', '/dev/ram1'
 # Of the model: read us, write us, lanes, MB/s.
@@ -126,7 +127,7 @@ def media(flash_times=FLASH_TIMES, flash_mib=RAM_MIB):
 @contextlib.contextmanager
 def volume(mode, **kwargs):
     with media(**kwargs) as (flash, origin):
-        sh(FVP, 'pool', 'create', 'bench', flash, '--force')
+        sh(FVP, 'pool', 'create', 'bench', flash, '--force', '--segment-size', SEGMENT)
         # By hand: a device-mapper device that the tool attaches keeps its name, and then has no raw one beside it.
         sh('dmsetup', 'create', VOLUME, '--table', f'0 {RAM_MIB * MIB // SECTOR} fvp /dev/mapper/bench {origin} {UUID} '
                                                    'write-through')

@@ -47,25 +47,13 @@ bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
 	}
 }
 
-static bool guest_flushes(void)
-{
-	struct sim_req *req;
-
-	for (u32 i = 0; i < m.vol_count; i++)
-		list_for_each_entry (req, &m.vol[i].reqs, node)
-			if (req->op == FVP_REQ_FLUSH)
-				return true;
-	return false;
-}
-
-bool defect_no_flush(const struct fvp_dev *dev, const struct dev_event *event)
+bool defect_no_flush(const struct fvp_dev *dev)
 {
 	switch (sim.config.defect) {
 	case SIM_DEFECT_NO_FLUSH:
 		return dev->flash;
 	case SIM_DEFECT_NO_DESTAGE_FLUSH:
-		/* Only what a destager would ask for: not a guest, an opening, a seal. */
-		return dev->flash && event->op == DEV_FLUSH && sim.pool && !guest_flushes();
+		return dev->flash && sim.pool && shim_context()->wq == sim.pool->destage_wq;
 	case SIM_DEFECT_NO_ORIGIN_FLUSH:
 		return !dev->flash;
 	default:

@@ -14,6 +14,7 @@ struct dev_io {
 	struct sim_data data;
 	bool guest;
 	bool applied;
+	bool no_flush; /* defect */
 	u64 write; /* id in the store */
 	u64 moment; /* of the flush's beginning */
 	int error;
@@ -180,9 +181,7 @@ static void write_apply_some(struct dev_io *io)
 
 static void flush_settle(struct dev_io *io)
 {
-	struct dev_event event = event_of(io, false);
-
-	if (!defect_no_flush(io->dev, &event))
+	if (!io->no_flush)
 		store_settle_done(io->dev->store, defect_flush_moment(io->dev, io->moment));
 }
 
@@ -392,6 +391,7 @@ void dev_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector, u64 
 	count_io(dev, io);
 	if (op != DEV_READ && op != DEV_FLUSH)
 		io->write = store_write_begin(dev->store);
+	io->no_flush = defect_no_flush(dev);
 	io->error = fault_of(dev, io);
 	if (io->error && op != DEV_READ)
 		dev->write_failed = true;

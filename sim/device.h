@@ -83,8 +83,8 @@ bool dev_core_writes(const struct fvp_dev *dev);
 /* defect.c: what a deliberate defect does to an I/O; sim.config.defect decides. */
 /* It is acknowledged, and nothing is written. */
 bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event);
-/* Its flush, or the one before it, does nothing. */
-bool defect_no_flush(const struct fvp_dev *dev, const struct dev_event *event);
+/* The flush of what is being submitted does nothing. */
+bool defect_no_flush(const struct fvp_dev *dev);
 /* It is durable only when flushed, though it says FUA. */
 bool defect_no_fua(const struct fvp_dev *dev, const struct dev_event *event);
 /* Moment up to which a flush that began at moment makes writes durable. */

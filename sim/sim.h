@@ -151,7 +151,7 @@ enum sim_defect {
 	SIM_DEFECT_SHORT_READ, /* the end of a long flash read is not filled in */
 	SIM_DEFECT_HIDE_CACHE, /* core is told that origins have no volatile cache */
 	SIM_DEFECT_NO_GUEST_FUA, /* FUA is dropped on records with dirty data */
-	SIM_DEFECT_NO_DESTAGE_FLUSH, /* flushes of flash do nothing unless a guest flushes */
+	SIM_DEFECT_NO_DESTAGE_FLUSH, /* flushes of flash by a destager do nothing */
 	SIM_DEFECT_NO_ORIGIN_FLUSH, /* flushes of origins do nothing */
 	SIM_DEFECT_LATE_ORIGIN_FLUSH, /* each makes durable what the one before it should have */
 	SIM_DEFECT_LOST_WATERMARKS, /* records of watermarks are acknowledged and lost */
