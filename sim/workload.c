@@ -78,7 +78,8 @@ struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
 	req->write_back_sure = sim_write_back_sure(vol);
 	req->mode_seq = vol->mode_seq;
 	req->direct = vol->direct;
-	req->direct_pending = vol->direct > vol->direct_flushed;
+	req->direct_pending = vol->direct > vol->direct_flushed ||
+			      (vol->core && READ_ONCE(vol->core->origin_unflushed));
 	oracle_begin(vol->oracle, req);
 	list_add_tail(&req->node, &vol->reqs);
 	vol->inflight++;
