@@ -293,8 +293,11 @@ void fvp_volume_watermark_note(struct fvp_volume *vol)
 {
 	struct fvp_super_volume *line = line_find(vol->pool, vol->uuid);
 
-	if (line && line->id == vol->id)
-		line->watermark = max(line->watermark, READ_ONCE(vol->watermark));
+	if (!line || line->id != vol->id)
+		return;
+	line->watermark = max(line->watermark, READ_ONCE(vol->watermark));
+	/* What an earlier activation noted in the log goes with its segment, too. */
+	line->watermark = max(line->watermark, READ_ONCE(vol->load_watermark));
 }
 
 int fvp_volume_mark(struct fvp_volume *vol, u64 place)

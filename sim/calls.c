@@ -122,9 +122,8 @@ bool sim_lost_later(const struct sim_req *req)
 	if (req->op == FVP_REQ_FLUSH)
 		return false;
 	sim.count->lost_errors++;
-	/* Only flash had it, and did not give it this time. */
-	if (req->op == FVP_REQ_READ &&
-	    past_may_be_dirty(oracle_past(vol->oracle), req->lba, req->len))
+	/* Only flash had it, perhaps, and did not give it when it was asked. */
+	if (req->op == FVP_REQ_READ && past_written(oracle_past(vol->oracle), req->lba, req->len))
 		return true;
 	if (vol->error_count < ARRAY_SIZE(vol->errors)) {
 		vol->error_begun[vol->error_count] = req->begun;
@@ -187,7 +186,6 @@ static void attach_waiting(struct sim_vol *vol)
 		return;
 	sim_note("volume %u is attached, as others wait", vol->number);
 	sim.count->stuck_by_waiting++;
-	vol->origin->fail_writes = false;
 	call_attach(vol);
 	call_resume(vol);
 }
@@ -197,7 +195,11 @@ static void administrator(void *arg)
 	for (u32 i = 0; i < m.vol_count; i++) {
 		struct sim_vol *vol = &m.vol[i];
 
-		/* A batch that has to succeed as a whole may never, if each write may fail. */
+		/*
+		 * A full log waits for its origins.  (And a batch that has to succeed as a
+		 * whole may never, if each write may fail.)
+		 */
+		vol->origin->fail_writes = false;
 		vol->origin->write_error_permille = 0;
 		if (vol->core && !vol->leaving)
 			forget_lost(vol);
@@ -321,6 +323,13 @@ void call_resume(void *arg)
 	sim.in_suspend = false;
 }
 
+/* Just after the origin was given something is a good moment for a power cut. */
+static void maybe_crash_soon(void)
+{
+	if (m.crash_at != ~0ULL && shim_rng_chance(&sim.rng, 1, 5))
+		m.crash_at = min(m.crash_at, shim_steps() + shim_rng_below(&sim.rng, 100));
+}
+
 /* Nothing of the volume is dirty any more. */
 static void check_clean(struct sim_vol *vol, u64 moment, const char *what)
 {
@@ -346,6 +355,7 @@ void call_drain(void *arg)
 	if (!err) {
 		sim.count->drains_ok++;
 		check_clean(vol, moment, "drained");
+		maybe_crash_soon();
 		return;
 	}
 	sim.count->drains_failed++;
@@ -492,6 +502,7 @@ void call_flush_wait(void *arg)
 	}
 	lost_look(vol);
 	past_require(oracle_past(vol->oracle), moment, "flushed, but the origin lacks something");
+	maybe_crash_soon();
 }
 
 void call_drop(void *arg)

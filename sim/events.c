@@ -63,6 +63,15 @@ bool machine_detach(struct sim_vol *vol, bool keep)
 	return true;
 }
 
+void machine_maybe_fail(struct sim_vol *vol)
+{
+	if (!shim_rng_chance(&sim.rng, 1, 6) || m.last_life || !sim_write_back_possible(vol))
+		return;
+	sim_note("%s fails writes until further notice", vol->origin->name);
+	vol->origin->fail_writes = true;
+	sim.count->fault_origin_fails++;
+}
+
 static bool event_suspend(struct sim_vol *vol)
 {
 	bool clean;
@@ -93,8 +102,14 @@ static bool event_suspend(struct sim_vol *vol)
 
 static bool event_reattach(struct sim_vol *vol)
 {
-	return machine_detach(vol, shim_rng_chance(&sim.rng, 1, 2)) &&
-	       run_steps(shim_rng_below(&sim.rng, 500)) && machine_attach(vol);
+	machine_maybe_fail(vol);
+	if (!machine_detach(vol, shim_rng_chance(&sim.rng, 1, 2)))
+		return false;
+	vol->origin->fail_writes = shim_rng_chance(&sim.rng, 1, 2) && vol->origin->fail_writes;
+	if (!run_steps(shim_rng_below(&sim.rng, 500)) || !machine_attach(vol))
+		return false;
+	vol->origin->fail_writes = false;
+	return true;
 }
 
 static bool event_mode(struct sim_vol *vol)

@@ -187,8 +187,8 @@ void past_not_strict(struct past *p);
 void past_check(struct past *p, const char *when);
 /* Dies unless the origin has all that was acknowledged before moment, lost ranges apart. */
 void past_require(struct past *p, u64 moment, const char *what);
-/* May flash hold something of the range that the origin lacks? */
-bool past_may_be_dirty(struct past *p, u64 lba, u64 len);
+/* Has any of the range been written since the log began?  So it may be dirty, or was just now. */
+bool past_written(struct past *p, u64 lba, u64 len);
 /* Sectors of which the origin lacks something acknowledged. */
 u64 past_behind(struct past *p);
 

@@ -75,8 +75,8 @@ static void watch(const struct fvp_dev *dev, const struct dev_event *event)
 	if (m.watch == WATCH_NONE || event->done ||
 	    !(dev->flash ? flash_seen(dev, event) : origin_seen(event)) || m.watch_left--)
 		return;
+	m.watched = m.watch;
 	m.watch = WATCH_NONE;
-	m.watched = true;
 	m.crash_at = min(
 		m.crash_at,
 		shim_steps() + shim_rng_below(&sim.rng, shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60));
@@ -376,9 +376,13 @@ static void crash_count(bool power_cut)
 	sim.count->crashes_dirty += dirty;
 	sim.count->crashes_destaging += destaging;
 	sim.count->crashes_draining += m.draining != 0;
-	sim.count->crashes_watched += m.watched;
+	sim.count->crashes_watched += m.watched != WATCH_NONE;
+	sim.count->crashes_watermark += m.watched == WATCH_WATERMARK;
+	sim.count->crashes_origin_flush += m.watched == WATCH_ORIGIN_FLUSH;
+	sim.count->crashes_recovering += m.watched == WATCH_RECOVER;
 	m.draining = 0;
-	m.watched = m.administrator = false;
+	m.watched = WATCH_NONE;
+	m.administrator = false;
 }
 
 static void check_pasts(const char *when)

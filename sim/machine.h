@@ -28,7 +28,7 @@ struct machine {
 		WATCH_COUNT,
 	} watch;
 	u32 watch_left;
-	bool watched; /* and has been seen */
+	enum crash_watch watched; /* which has been seen */
 	bool served; /* guests have run in this life */
 	struct shim_rng check_rng; /* so that checks do not change what happens */
 	u64 ages_at_ns; /* when to look next for requests that take too long */
@@ -108,6 +108,8 @@ bool machine_event(void);
 bool machine_attach(struct sim_vol *vol);
 bool machine_detach(struct sim_vol *vol, bool keep);
 void machine_guests_start(struct sim_vol *vol);
+/* The origin takes no write from now on, perhaps: what is dirty has to wait in the pool. */
+void machine_maybe_fail(struct sim_vol *vol);
 
 /* --- checks.c --- */
 

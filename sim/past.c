@@ -440,16 +440,11 @@ static void behind_sector(void *arg, u64 lba, struct psector *s)
 	q->behind_count += q->behind;
 }
 
-bool past_may_be_dirty(struct past *p, u64 lba, u64 len)
+bool past_written(struct past *p, u64 lba, u64 len)
 {
-	for (u64 i = lba; i < lba + len; i++) {
-		struct psector *s = sector_get(p, i);
-		struct present there = present_of(s, store_peek(p->vol->origin->store, i));
-
-		for (u32 j = 0; j < s->count; j++)
-			if (s->list[j].value != there.value && s->list[j].ended >= there.begun)
-				return true;
-	}
+	while (len--)
+		if (sector_get(p, lba++)->count)
+			return true;
 	return false;
 }
 

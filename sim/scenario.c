@@ -34,16 +34,6 @@ static bool guests_run(void)
 	return true;
 }
 
-/* An origin that takes no write up to the end: what is dirty has to wait in the pool. */
-static void maybe_fail(struct sim_vol *vol)
-{
-	if (!shim_rng_chance(&sim.rng, 1, 10) || m.last_life || !sim_write_back_possible(vol))
-		return;
-	sim_note("%s fails writes up to the end", vol->origin->name);
-	vol->origin->fail_writes = true;
-	sim.count->fault_origin_fails++;
-}
-
 static bool detach_all(void)
 {
 	for (u32 i = 0; i < m.vol_count; i++) {
@@ -53,7 +43,7 @@ static bool detach_all(void)
 			continue;
 		if (!guests_stop(vol) || !check_volume(vol, shim_rng_chance(&sim.rng, 2, 3)))
 			return false;
-		maybe_fail(vol);
+		machine_maybe_fail(vol);
 		if (!machine_detach(vol, shim_rng_chance(&sim.rng, 2, 3)))
 			return false;
 		/* The administrator may have attached one that was done. */
@@ -200,6 +190,10 @@ static bool open_pool(void)
 	if (m.damaged)
 		machine_lose_dirty();
 	m.damaged = false;
+	/* All of flash has been flushed: what was found there stays. */
+	for (u32 i = 0; i < m.vol_count; i++)
+		if (!m.vol[i].origin->cache)
+			oracle_durable(m.vol[i].oracle, oracle_moment(m.vol[i].oracle));
 	sim.calm = false;
 	return true;
 }

@@ -45,6 +45,9 @@
 	X(crashes_destaging)                                                                       \
 	X(crashes_draining)                                                                        \
 	X(crashes_watched)                                                                         \
+	X(crashes_watermark)                                                                       \
+	X(crashes_origin_flush)                                                                    \
+	X(crashes_recovering)                                                                      \
 	X(crash_sectors_lost)                                                                      \
 	X(crash_writes_torn)                                                                       \
 	X(reorders)                                                                                \

@@ -339,10 +339,3 @@ u64 store_crash(struct store *st, u32 block_sectors, struct shim_rng *rng)
 	st->moment = 0;
 	return lost;
 }
-
-void store_pages(struct store *st, void (*fn)(void *arg, u64 sector, u32 len), void *arg)
-{
-	for (u32 i = 0; i < BUCKETS; i++)
-		for (struct page *page = st->bucket[i]; page; page = page->next)
-			fn(arg, page->number * PAGE_SECTORS, PAGE_SECTORS);
-}

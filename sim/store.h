@@ -45,7 +45,4 @@ void store_possible(struct store *st, u64 sector, void (*fn)(void *arg, u64 stam
  */
 u64 store_crash(struct store *st, u32 block_sectors, struct shim_rng *rng);
 
-/* Calls fn for each page that exists: first sector, count. */
-void store_pages(struct store *st, void (*fn)(void *arg, u64 sector, u32 len), void *arg);
-
 #endif /* SIM_STORE_H */

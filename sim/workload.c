@@ -110,13 +110,6 @@ static void count_req(const struct sim_req *req)
 	}
 }
 
-/* What was written before write-back began may sit in the origin's cache: its flush, too. */
-static bool flush_owes_origin(const struct sim_req *req)
-{
-	return req->direct_pending ||
-	       (req->vol->core && READ_ONCE(req->vol->core->origin_unflushed));
-}
-
 /* A guest's error: the origin's, or of data that core says is lost. */
 static void guest_error(struct sim_req *req)
 {
@@ -124,7 +117,7 @@ static void guest_error(struct sim_req *req)
 
 	sim.count->guest_errors++;
 	if (req->origin_failed && (req->op == FVP_REQ_READ || !req->write_back_sure ||
-				   (req->op == FVP_REQ_FLUSH && flush_owes_origin(req))))
+				   (req->op == FVP_REQ_FLUSH && req->direct_pending)))
 		return;
 	if (!m.flash_lost || !sim_lost_later(req))
 		shim_die("volume %u: error %d for op %u %llu+%llu, but %s", vol->number, req->error,
