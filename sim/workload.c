@@ -56,6 +56,8 @@ static void way_of(struct sim_req *req)
 
 struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
 {
+	/* These let others run, and then the power may go: before anything is allocated. */
+	bool possible = sim_write_back_possible(vol), sure = sim_write_back_sure(vol);
 	struct sim_req *req = calloc(1, sizeof(*req));
 
 	req->vol = vol;
@@ -74,12 +76,12 @@ struct sim_req *sim_req_new(struct sim_vol *vol, u8 op, u64 lba, u64 len)
 	if (op == FVP_REQ_READ)
 		for (u64 i = 0; i < len; i++)
 			req->data[i] = SIM_STAMP_TORN;
-	req->write_back = sim_write_back_possible(vol);
-	req->write_back_sure = sim_write_back_sure(vol);
+	req->write_back = possible;
+	req->write_back_sure = sure;
 	req->mode_seq = vol->mode_seq;
 	req->direct = vol->direct;
-	req->direct_pending = vol->direct > vol->direct_flushed ||
-			      (vol->core && READ_ONCE(vol->core->origin_unflushed));
+	req->direct_pending =
+		vol->direct > vol->direct_flushed || (vol->core && vol->core->origin_unflushed);
 	oracle_begin(vol->oracle, req);
 	list_add_tail(&req->node, &vol->reqs);
 	vol->inflight++;
