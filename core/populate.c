@@ -266,6 +266,21 @@ void fvp_populate_work(struct work_struct *work)
 	}
 }
 
+void fvp_populate_give_up(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_fill *fill, *tmp;
+	LIST_HEAD(mine);
+
+	spin_lock_irq(&pool->fill_lock);
+	list_for_each_entry_safe (fill, tmp, &pool->fills, node)
+		if (fill->vol == vol)
+			list_move_tail(&fill->node, &mine);
+	spin_unlock_irq(&pool->fill_lock);
+	list_for_each_entry_safe (fill, tmp, &mine, node)
+		fvp_fill_drop(fill);
+}
+
 void fvp_populate_stop(struct fvp_pool *pool)
 {
 	struct fvp_fill *fill;

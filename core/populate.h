@@ -69,6 +69,9 @@ bool fvp_populate_miss(struct fvp_volume *vol, struct fvp_request *rq);
 /* Worker on pool->bg_wq: appends queued fills to the log. */
 void fvp_populate_work(struct work_struct *work);
 
+/* Gives the volume's queued fills up. */
+void fvp_populate_give_up(struct fvp_volume *vol);
+
 /* Gives all queued fills up. */
 void fvp_populate_stop(struct fvp_pool *pool);
 

@@ -84,6 +84,7 @@ struct sim_vol {
 	u32 depth; /* requests in flight at most */
 	u32 inflight;
 	u64 ops_left; /* of this phase */
+	u64 stop_step; /* when they were told to stop */
 	struct list_head reqs;
 	struct list_head wait; /* guests that wait for room; also the end of all I/O */
 

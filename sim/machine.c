@@ -546,6 +546,9 @@ void run_to_rest(void)
 			shim_die("no rest after a clean stop: something requeues itself");
 }
 
+/* Steps that guests have to stop in before their origin is mended. */
+#define STOP_STEPS 300000
+
 static bool guest_stopped(void *arg)
 {
 	struct sim_vol *vol = arg;
@@ -556,6 +559,7 @@ static bool guest_stopped(void *arg)
 bool guests_stop(struct sim_vol *vol)
 {
 	vol->running = false;
+	vol->stop_step = shim_steps();
 	shim_wake(&vol->wait, UINT_MAX);
 	return run_until(guest_stopped, vol);
 }
