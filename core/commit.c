@@ -217,6 +217,7 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 		.len_sectors = rq->len_sectors,
 		.kind = commit_kind(rq),
 		.flags = FVP_ENTRY_DIRTY,
+		.legs = READ_ONCE(vol->legs),
 		.fua = rq->flags & FVP_REQ_FUA,
 		.done = commit_done,
 	};

@@ -129,10 +129,26 @@ static bool drain_step(struct fvp_volume *vol, struct list_head *held)
 	return true;
 }
 
+/* Failed flash: everything that it gave has been saved, and nothing comes any more. */
+static bool rescue_over(struct fvp_volume *vol)
+{
+	bool over;
+
+	spin_lock(&vol->lock);
+	over = vol->rescue && vol->commit == FVP_COMMIT_HELD && !vol->dirty.entries &&
+	       fvp_log_idle(vol->pool);
+	spin_unlock(&vol->lock);
+	return over;
+}
+
 static void drain_progress(struct fvp_volume *vol)
 {
 	bool ended;
 	LIST_HEAD(held);
+
+	/* Before anything newer reaches the origin. */
+	if (rescue_over(vol))
+		fvp_volume_void(vol);
 
 	spin_lock(&vol->lock);
 	ended = drain_step(vol, &held);

@@ -4,6 +4,7 @@
 #include "destage.h"
 #include "health.h"
 #include "io.h"
+#include "leg.h"
 #include "lost.h"
 
 #define BATCH_ENTRIES 256
@@ -301,6 +302,29 @@ static u32 batch_read_once(struct fvp_destage *b, bool again)
 	return bad;
 }
 
+/* What flash does not give, a replica leg may have.  Number of entries that are bad. */
+static u32 batch_read_legs(struct fvp_destage *b)
+{
+	struct fvp_pool *pool = b->vol->pool;
+	u32 i, bad = 0;
+
+	for (i = 0; i < b->count; i++) {
+		struct batch_entry *be = &b->e[i];
+
+		if (be->kind != FVP_ENTRY_DATA || !be->wanted || !be->bad)
+			continue;
+		be->bad =
+			fvp_legs_read(pool, fvp_segment_at(pool, be->addr),
+				      (u32)be->addr & (pool->segment_sectors - 1), be->len_sectors,
+				      b->in + (size_t)be->in_sector * FVP_SECTOR_BYTES) ||
+			!entry_right(b, be);
+		if (!be->bad)
+			fvp_stat_add(b->vol, leg_read_sectors, be->len_sectors);
+		bad += be->bad;
+	}
+	return bad;
+}
+
 static u32 batch_read(struct fvp_destage *b)
 {
 	u32 bad = batch_read_once(b, false), tries;
@@ -309,7 +333,7 @@ static u32 batch_read(struct fvp_destage *b)
 		msleep(5);
 		bad = batch_read_once(b, true);
 	}
-	return bad;
+	return bad && b->vol->legs ? batch_read_legs(b) : bad;
 }
 
 /* --- 3: writing --- */
@@ -425,6 +449,7 @@ static int batch_mark(struct fvp_destage *b)
 			    .volume = b->vol->id,
 			    .len_sectors = fvp_place_pos(b->behind),
 			    .kind = FVP_ENTRY_WATERMARK,
+			    .legs = b->vol->legs,
 			    .fua = true,
 			    .done = mark_done },
 	};

@@ -70,12 +70,19 @@ void fvp_health_work(struct work_struct *work)
 	u32 taken = 0;
 
 	mutex_lock(&pool->super_mutex);
-	/* No hit from here on; only then may a write pass its tombstone by. */
+	/*
+	 * No hit from here on; only then may a write pass its tombstone by.  A read that finds
+	 * itself unserved has to know of the rescue.
+	 */
 	list_for_each_entry (vol, &pool->volumes, node) {
-		WRITE_ONCE(vol->serving, false);
 		fvp_volume_rescue(vol);
+		smp_wmb();
+		WRITE_ONCE(vol->serving, false);
 	}
 	left = super_void(pool);
+	/* Flash is no leg any more: whoever sees it again beside a replica has to know. */
+	if (pool->leg_count && !pool->voided)
+		pool->super->legset_gen++;
 	fvp_super_write(pool, &taken);
 	mutex_unlock(&pool->super_mutex);
 	if (taken && !left)

@@ -55,8 +55,15 @@ static void scan_take(struct scan *scan, struct scan_io *sio)
 		pool->scan_errors++;
 		return;
 	}
-	if (fvp_block_decode(&media, sio->io.mem, FVP_BLOCK_SEGMENT, 0, &block))
+	if (fvp_block_decode(&media, sio->io.mem, FVP_BLOCK_SEGMENT, 0, &block)) {
+		/* A replica's slot has a header, or zeroes: nothing else was ever written. */
+		if (pool->recover && memchr_inv(sio->io.mem, 0, fvp_block_bytes(&media))) {
+			pr_warn("%s: the header of slot %u is damaged\n",
+				fvp_host_dev_name(seg->dev), sio->number);
+			pool->scan_errors++;
+		}
 		return;
+	}
 	if (block.segment_gen > scan->max_gen) {
 		scan->max_gen = block.segment_gen;
 		scan->dirty_gen = block.segment_gen - min_t(u64, block.arg, block.segment_gen);
@@ -165,7 +172,8 @@ static int scan_sort(struct fvp_pool *pool)
 	if (pinned != pool->super->pinned_count)
 		return -EUCLEAN;
 	sort(pool->load_order, pool->load_count, sizeof(*pool->load_order), by_generation, NULL);
-	drop_before_gap(pool);
+	if (!pool->recover)
+		drop_before_gap(pool);
 	for (i = 0; i < pool->load_count; i++) {
 		pool->load_order[i]->state = FVP_SEGMENT_LIVE;
 		list_add_tail(&pool->load_order[i]->node, &pool->segs.order);
@@ -224,6 +232,27 @@ static void pinned_trim(struct fvp_pool *pool, u64 dirty_gen)
 	super->pinned_count = kept;
 }
 
+/*
+ * A replica: what is dirty counts, in whichever segments are there, and nothing else.  The
+ * pool's own tail and list are not about this device.
+ */
+static void recover_bounds(struct fvp_pool *pool)
+{
+	pool->super->pinned_count = 0;
+	pool->super->tail_gen = 0;
+	pool->load_dirty_gen = 0;
+}
+
+/* Do the segments that the scan found include all that may be dirty? */
+static bool scan_complete(struct fvp_pool *pool, u64 newest)
+{
+	u32 first = pool->super->pinned_count;
+
+	if (pool->recover || !may_be_dirty(pool) || pool->load_dirty_gen > newest)
+		return true;
+	return pool->load_count > first && pool->load_order[first]->gen <= pool->load_dirty_gen;
+}
+
 int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 {
 	struct scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
@@ -246,6 +275,8 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 	pool->log.next_gen = scan->max_gen + 1;
 	pool->log.head = fvp_place(pool->log.next_gen, 0);
 	pool->load_dirty_gen = max(scan->dirty_gen, pool->super->tail_gen);
+	if (pool->recover)
+		recover_bounds(pool);
 	pinned_trim(pool, may_be_dirty(pool) ? scan->dirty_gen : ~0ULL);
 	if (pool->scan_errors && may_be_dirty(pool)) {
 		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
@@ -257,14 +288,13 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 			"nothing is lost, the origins have it all\n");
 		pool->super->tail_gen = scan->max_gen + 1;
 	}
-	pool->load_tail_gen = pool->super->tail_gen;
+	/* Clean content of a replica is never used. */
+	pool->load_tail_gen = pool->recover ? ~0ULL : pool->super->tail_gen;
 	err = scan_sort(pool);
 	if (err == -EUCLEAN)
 		dirty_missing(pool, pool->super->pinned[0], text, text_len);
 	/* drop_before_gap() may have dropped what must not be. */
-	first = pool->super->pinned_count;
-	if (!err && may_be_dirty(pool) && pool->load_dirty_gen <= newest &&
-	    (pool->load_count <= first || pool->load_order[first]->gen > pool->load_dirty_gen))
+	if (!err && !scan_complete(pool, newest))
 		err = dirty_missing(pool, pool->load_dirty_gen, text, text_len);
 out:
 	kvfree(scan->mem);
@@ -384,6 +414,7 @@ static int segment_entries_load(struct fvp_pool *pool, struct fvp_segment *seg)
 	if (err)
 		return err;
 	pool->load_bytes += entries.bytes_read;
+	seg->sealed = entries.sealed;
 	mutex_lock(&pool->super_mutex);
 	for (i = entries.count; i-- > 0 && !err;)
 		err = entry_load_patiently(pool, seg, &entries.entry[i]);

@@ -2,6 +2,7 @@
 /* The log: appending, closing and submitting records.  log_segment.c has the rest. */
 #include "pool.h"
 #include "health.h"
+#include "leg.h"
 #include "log_private.h"
 
 /* log->lock held: once off the list a waiter may be gone. */
@@ -47,7 +48,7 @@ void fvp_log_full(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 i;
 
 	lockdep_assert_held(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
+	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
 		if (!log->full[i]) {
 			log->full[i] = seg;
 			queue_work(pool->bg_wq, &pool->seal_work);
@@ -73,18 +74,17 @@ struct fvp_log_record *fvp_log_close(struct fvp_log *log)
 	return record;
 }
 
-static void record_done(struct fvp_io *io)
+/* All devices have it, or flash does not. */
+static void record_end(struct fvp_log_record *record)
 {
-	struct fvp_log_record *record = container_of(io, struct fvp_log_record, io);
 	struct fvp_pool *pool = record->pool;
 	struct fvp_log *log = &pool->log;
 	struct fvp_append *append, *tmp;
-	int error = io->error;
+	int error = record->io.error;
 	LIST_HEAD(appends);
 	unsigned long flags;
 
 	if (unlikely(error)) {
-		fvp_health_flash_failed(pool, io->dev, error);
 		/* Before anybody can take the record for written. */
 		spin_lock_irqsave(&log->lock, flags);
 		list_splice_init(&record->appends, &appends);
@@ -107,6 +107,21 @@ static void record_done(struct fvp_io *io)
 	spin_unlock_irqrestore(&log->lock, flags);
 	list_for_each_entry_safe (append, tmp, &appends, node)
 		append->done(append, error);
+}
+
+void fvp_log_record_put(struct fvp_log_record *record)
+{
+	if (likely(!record->legs) || atomic_dec_and_test(&record->pending))
+		record_end(record);
+}
+
+static void record_done(struct fvp_io *io)
+{
+	struct fvp_log_record *record = container_of(io, struct fvp_log_record, io);
+
+	if (unlikely(io->error))
+		fvp_health_flash_failed(record->pool, io->dev, io->error);
+	fvp_log_record_put(record);
 }
 
 /*
@@ -152,6 +167,7 @@ void fvp_log_submit(struct fvp_log_record *record)
 		.segment_gen = record->seg->gen,
 		.seq = record->seq,
 		.tail_gen = tail_gen,
+		.legset_gen = READ_ONCE(pool->super->legset_gen),
 		.header_sectors = (u8)header,
 		.offset_sectors = record->start + skip,
 		.len_sectors = len,
@@ -177,7 +193,14 @@ void fvp_log_submit(struct fvp_log_record *record)
 	record->io.buf = NULL;
 	record->io.error = 0;
 	record->io.done = record_done;
+	if (likely(!record->legs)) {
+		fvp_host_submit(&record->io);
+		return;
+	}
+	/* It stays until all legs have been counted off. */
+	atomic_set(&record->pending, 1 + hweight8(record->legs));
 	fvp_host_submit(&record->io);
+	fvp_legs_write(record);
 }
 
 /* Submits what gathered while records were in flight. */
@@ -214,6 +237,7 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	record->closed = false;
 	record->durable = false;
 	record->sync = false;
+	record->legs = 0;
 	INIT_LIST_HEAD(&record->appends);
 	log->cur->pending++;
 	log->pos += pool->block_sectors;
@@ -285,6 +309,40 @@ static bool log_may_go_on(struct fvp_pool *pool, enum fvp_log_class class)
 	return class == FVP_LOG_WRITE || log->dirty_segments < max;
 }
 
+/* The next segment becomes the current one; there is a next.  log->lock held. */
+static void log_next(struct fvp_pool *pool, struct fvp_log_record **closed)
+{
+	struct fvp_log *log = &pool->log;
+
+	if (log->open)
+		*closed = fvp_log_close(log);
+	if (log->cur)
+		fvp_log_retire(pool);
+	log->cur = log->next;
+	log->next = NULL;
+	log->pos = pool->block_sectors;
+	log->entry_count = 0;
+	dirty_fill_update(pool);
+	queue_work(pool->bg_wq, &pool->prepare_work);
+}
+
+bool fvp_log_turn(struct fvp_pool *pool, u8 leg_bit)
+{
+	struct fvp_log *log = &pool->log;
+	struct fvp_log_record *closed = NULL;
+	bool done;
+
+	spin_lock_irq(&log->lock);
+	/* One that is being opened just now may not know of the leg: waits for that. */
+	done = log->next && (READ_ONCE(log->next->legs) & leg_bit) &&
+	       (!log->cur || (READ_ONCE(log->cur->legs) & leg_bit));
+	if (!done && log->next && !pool->stopping && log_may_go_on(pool, FVP_LOG_COMMIT))
+		log_next(pool, &closed);
+	spin_unlock_irq(&log->lock);
+	fvp_log_submit_closed(closed);
+	return done;
+}
+
 /*
  * Makes log->open a record that takes an entry with data_sectors, or returns
  * -EAGAIN.  What must be submitted for that is returned in *closed.
@@ -303,16 +361,7 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 			return -EAGAIN;
 		if (!log_may_go_on(pool, class))
 			return -EAGAIN;
-		if (log->open)
-			*closed = fvp_log_close(log);
-		if (log->cur)
-			fvp_log_retire(pool);
-		log->cur = log->next;
-		log->next = NULL;
-		log->pos = pool->block_sectors;
-		log->entry_count = 0;
-		dirty_fill_update(pool);
-		queue_work(pool->bg_wq, &pool->prepare_work);
+		log_next(pool, closed);
 	}
 	if (!log->open && !record_open(pool))
 		return -EAGAIN;
@@ -343,6 +392,7 @@ static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data
 		memset(append->data + (size_t)data_sectors * FVP_SECTOR_BYTES, 0,
 		       (size_t)(end - offset - data_sectors) * FVP_SECTOR_BYTES);
 	record->writers++;
+	record->legs |= append->legs;
 	log->pos = end;
 	record->len_sectors = end - record->start;
 	log->entry_count++;

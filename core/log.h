@@ -26,6 +26,16 @@
 #define FVP_LOG_BUFFERS_MAX 8
 #define FVP_LOG_BUFFERS_SECTORS 32768 /* 16 MiB in all, where the minimum allows */
 
+/* RAM for a segment while not all of it is durable everywhere. */
+struct fvp_log_buffer {
+	void *mem;
+	atomic_t refs; /* its segment, and I/O to legs that the leg has not given back */
+};
+
+/* That a replica leg may hold up by not giving I/O back. */
+#define FVP_LOG_BUFFERS_LEG 2
+#define FVP_LOG_BUFFERS (FVP_LOG_BUFFERS_MAX + FVP_LEGS_MAX * FVP_LOG_BUFFERS_LEG)
+
 struct fvp_log_record {
 	struct list_head node; /* in log->idle, or log->order */
 	struct fvp_pool *pool;
@@ -39,6 +49,8 @@ struct fvp_log_record {
 	bool closed; /* takes no more */
 	bool durable; /* FUA */
 	bool sync; /* somebody waits for it */
+	u8 legs; /* replica legs that are to have it, too: a bit each */
+	atomic_t pending; /* if there are any: devices that do not have it yet */
 	struct fvp_io io;
 };
 
@@ -67,8 +79,8 @@ struct fvp_log {
 	u32 dirty_segments; /* with any */
 	u32 dirty_fill; /* permille of the limit; see fvp_pool_dirty_fill() */
 	struct list_head waiters;
-	struct fvp_segment *full[FVP_LOG_BUFFERS_MAX]; /* segments that wait for their seal */
-	void *buffer[FVP_LOG_BUFFERS_MAX]; /* free ones; NULL: in use or not there */
+	struct fvp_segment *full[FVP_LOG_BUFFERS]; /* segments that wait for their seal */
+	struct fvp_log_buffer buffer[FVP_LOG_BUFFERS]; /* with memory, in use or not; or without */
 	struct fvp_log_record records[FVP_LOG_RECORDS];
 	struct work_struct submit_work; /* closes the open record after completions */
 };
@@ -89,6 +101,7 @@ struct fvp_append {
 	u16 kind; /* enum fvp_entry_kind */
 	u16 flags; /* FVP_ENTRY_*; may be set until the commit */
 	u32 arg;
+	u8 legs; /* replica legs that are to have it, if they are in the set */
 	bool fua; /* durable when done, whatever cache the device has */
 	/*
 	 * If set: runs when the record is written, or failed (error != 0).  May run in
@@ -142,6 +155,21 @@ u64 fvp_log_head(struct fvp_pool *pool);
  * Process context, may sleep (submits I/O).
  */
 void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, bool keep);
+
+/* One of the devices that record->pending counts has it, or need not.  Any context. */
+void fvp_log_record_put(struct fvp_log_record *record);
+
+/*
+ * Ends segments that were opened before a leg came.  True: the current one and what
+ * comes is on the leg.  False: not yet; try again later.  Process context.
+ */
+bool fvp_log_turn(struct fvp_pool *pool, u8 leg_bit);
+
+/* A buffer is in use by one more, or one less.  Any context. */
+void fvp_log_buffer_hold(struct fvp_log_buffer *buffer);
+void fvp_log_buffer_put(struct fvp_pool *pool, struct fvp_log_buffer *buffer);
+/* More of them, for a leg that may hold some up.  0 or -ENOMEM.  Sleeps. */
+int fvp_log_buffers_add(struct fvp_pool *pool, u32 count);
 
 /* Wakes everything that waits for room. Any context. */
 void fvp_log_wake(struct fvp_pool *pool);

@@ -3,30 +3,48 @@
 #include "pool.h"
 #include "health.h"
 #include "io.h"
+#include "leg.h"
 #include "log_private.h"
 #include "reclaim.h"
 
-static void *buffer_get(struct fvp_log *log)
+static struct fvp_log_buffer *buffer_get(struct fvp_log *log)
 {
-	void *buffer = NULL;
 	u32 i;
 
-	spin_lock_irq(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX && !buffer; i++)
-		swap(buffer, log->buffer[i]);
-	spin_unlock_irq(&log->lock);
-	return buffer;
+	for (i = 0; i < FVP_LOG_BUFFERS; i++)
+		if (log->buffer[i].mem && !atomic_cmpxchg(&log->buffer[i].refs, 0, 1))
+			return &log->buffer[i];
+	return NULL;
 }
 
-static void buffer_put(struct fvp_log *log, void *buffer)
+void fvp_log_buffer_hold(struct fvp_log_buffer *buffer)
 {
+	atomic_inc(&buffer->refs);
+}
+
+void fvp_log_buffer_put(struct fvp_pool *pool, struct fvp_log_buffer *buffer)
+{
+	/* The log may have waited for one. */
+	if (atomic_dec_and_test(&buffer->refs) && !READ_ONCE(pool->stopping))
+		queue_work(pool->bg_wq, &pool->prepare_work);
+}
+
+int fvp_log_buffers_add(struct fvp_pool *pool, u32 count)
+{
+	struct fvp_log *log = &pool->log;
 	u32 i;
 
-	spin_lock_irq(&log->lock);
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX && buffer; i++)
-		if (!log->buffer[i])
-			swap(buffer, log->buffer[i]);
-	spin_unlock_irq(&log->lock);
+	for (i = 0; i < FVP_LOG_BUFFERS && count; i++) {
+		if (log->buffer[i].mem)
+			continue;
+		/* In one piece if it is to be had: then a record is one, too. */
+		WRITE_ONCE(log->buffer[i].mem,
+			   kvzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES, GFP_KERNEL));
+		if (!log->buffer[i].mem)
+			return -ENOMEM;
+		count--;
+	}
+	return 0;
 }
 
 /*
@@ -58,7 +76,7 @@ static int log_open_next(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	struct fvp_block block = { .kind = FVP_BLOCK_SEGMENT };
 	struct fvp_segment *seg;
-	void *buffer = buffer_get(log);
+	struct fvp_log_buffer *buffer = buffer_get(log);
 	int err;
 
 	if (!buffer)
@@ -66,7 +84,8 @@ static int log_open_next(struct fvp_pool *pool)
 	block.segment_gen = log->next_gen;
 	seg = fvp_segment_take(pool, block.segment_gen);
 	if (!seg) {
-		buffer_put(log, buffer);
+		/* Not by fvp_log_buffer_put(): nobody has to be told. */
+		atomic_dec(&buffer->refs);
 		return -EAGAIN;
 	}
 	log->next_gen++;
@@ -74,18 +93,22 @@ static int log_open_next(struct fvp_pool *pool)
 	block.tail_gen = READ_ONCE(pool->super->tail_gen);
 	block.len_sectors = pool->segment_sectors;
 	block.arg = dirty_back(pool, block.segment_gen);
-	memset64(buffer, 0, fvp_block_bytes(&media) / sizeof(u64));
-	fvp_block_encode(&media, &block, buffer);
-	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector, pool->block_sectors, buffer,
+	block.legset_gen = READ_ONCE(pool->super->legset_gen);
+	memset64(buffer->mem, 0, fvp_block_bytes(&media) / sizeof(u64));
+	fvp_block_encode(&media, &block, buffer->mem);
+	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector, pool->block_sectors, buffer->mem,
 			 FVP_IO_FUA);
 	atomic64_add(pool->block_sectors, &pool->stats.flash_written_sectors);
 	if (err) {
 		fvp_health_flash_failed(pool, seg->dev, err);
-		buffer_put(log, buffer);
+		fvp_log_buffer_put(pool, buffer);
 		return -EIO;
 	}
+	if (pool->leg_count)
+		fvp_legs_open_segment(pool, seg, buffer);
 	spin_lock_irq(&log->lock);
-	seg->ram = buffer;
+	seg->ram = buffer->mem;
+	seg->buffer = buffer;
 	seg->pending = 0;
 	log->next = seg;
 	/* The sequence goes on with the generation: see docs/format.md. */
@@ -113,26 +136,30 @@ void fvp_log_prepare_work(struct work_struct *work)
 static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 {
 	struct fvp_media media = fvp_pool_media(pool);
-	void *buffer = seg->ram;
+	struct fvp_log_buffer *buffer = seg->buffer;
 	int err = -EIO;
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer, seg->end, seg->gen,
+		start = fvp_summary_build(&media, buffer->mem, seg->end, seg->gen,
 					  READ_ONCE(pool->super->tail_gen));
-		err = fvp_io_mem(
-			seg->dev, FVP_IO_WRITE, seg->sector + start, pool->segment_sectors - start,
-			buffer + (size_t)start * FVP_SECTOR_BYTES, FVP_IO_PREFLUSH | FVP_IO_FUA);
+		err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start,
+				 pool->segment_sectors - start,
+				 buffer->mem + (size_t)start * FVP_SECTOR_BYTES,
+				 FVP_IO_PREFLUSH | FVP_IO_FUA);
 		atomic64_add(pool->segment_sectors - start, &pool->stats.flash_written_sectors);
 		if (err)
 			fvp_health_flash_failed(pool, seg->dev, err);
 		else
 			atomic64_inc(&pool->stats.segments_sealed);
+		if (!err && pool->leg_count)
+			fvp_legs_seal_segment(pool, seg, start, buffer);
 	}
 	WRITE_ONCE(seg->ram, NULL);
 	/* Readers that still copy from the buffer. */
 	fvp_pins_wait(&pool->reads);
-	buffer_put(&pool->log, buffer);
+	seg->buffer = NULL;
+	fvp_log_buffer_put(pool, buffer);
 	fvp_segment_set_state(pool, seg, FVP_SEGMENT_LIVE);
 }
 
@@ -143,7 +170,7 @@ void fvp_log_seal_work(struct work_struct *work)
 	struct fvp_segment *seg;
 	u32 i;
 
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
+	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
 		spin_lock_irq(&log->lock);
 		seg = log->full[i];
 		spin_unlock_irq(&log->lock);
@@ -172,14 +199,7 @@ int fvp_log_init(struct fvp_pool *pool)
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
 	for (i = 0; i < FVP_LOG_RECORDS; i++)
 		list_add_tail(&log->records[i].node, &log->idle);
-	for (i = 0; i < buffers; i++) {
-		/* In one piece if it is to be had: then a record is one, too. */
-		log->buffer[i] =
-			kvzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES, GFP_KERNEL);
-		if (!log->buffer[i])
-			return -ENOMEM;
-	}
-	return 0;
+	return fvp_log_buffers_add(pool, buffers);
 }
 
 void fvp_log_destroy(struct fvp_pool *pool)
@@ -187,15 +207,10 @@ void fvp_log_destroy(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	u32 i;
 
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++) {
-		kvfree(log->buffer[i]);
-		log->buffer[i] = NULL;
+	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
+		kvfree(log->buffer[i].mem);
+		log->buffer[i].mem = NULL;
 	}
-	/* After a failure buffers may still be with their segments. */
-	if (log->cur)
-		kvfree(log->cur->ram);
-	if (log->next)
-		kvfree(log->next->ram);
 }
 
 int fvp_log_start(struct fvp_pool *pool)
@@ -215,7 +230,7 @@ static bool log_quiet(struct fvp_log *log)
 
 	spin_lock_irq(&log->lock);
 	quiet = !log->inflight && !log->open;
-	for (i = 0; i < FVP_LOG_BUFFERS_MAX; i++)
+	for (i = 0; i < FVP_LOG_BUFFERS; i++)
 		quiet = quiet && !log->full[i];
 	spin_unlock_irq(&log->lock);
 	return quiet;

@@ -4,6 +4,7 @@
 #include "destage.h"
 #include "health.h"
 #include "io.h"
+#include "leg.h"
 #include "load.h"
 #include "log_private.h"
 #include "populate.h"
@@ -40,6 +41,14 @@ static int member_read(struct fvp_pool *pool, struct open_args *args, u32 i)
 	}
 	index = super->device_index;
 	err = -EINVAL;
+	if ((super->role == FVP_ROLE_REPLICA) != args->params->recover) {
+		snprintf(args->err, args->err_len,
+			 args->params->recover ? "%s: a flash device of a pool, not a replica"
+					       : "%s: a replica, not a flash device of a pool; "
+						 "`fvp recover` saves what is on it",
+			 fvp_host_dev_name(dev));
+		goto out;
+	}
 	if (super->device_count != args->params->count) {
 		snprintf(args->err, args->err_len, "%s: its pool has %u flash devices, %u given",
 			 fvp_host_dev_name(dev), super->device_count, args->params->count);
@@ -179,6 +188,8 @@ static int workers_init(struct fvp_pool *pool)
 	pool->write_pool = mempool_create_kmalloc_pool(64, sizeof(struct fvp_write));
 	pool->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
 	pool->zeroes = vzalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
+	if (fvp_legs_init(pool))
+		return -ENOMEM;
 	if (!pool->io_wq || !pool->bg_wq || !pool->destage_wq || !pool->write_pool ||
 	    !pool->super_mem || !pool->zeroes)
 		return -ENOMEM;
@@ -229,6 +240,7 @@ static void pool_free(struct fvp_pool *pool)
 	fvp_log_destroy(pool);
 	if (pool->workers_ready) {
 		fvp_volumes_close(pool);
+		fvp_legs_free(pool);
 		fvp_pins_destroy(&pool->reads);
 	}
 	mempool_destroy(pool->write_pool);
@@ -246,6 +258,7 @@ static int pool_read(struct fvp_pool *pool, struct open_args *args)
 	u32 i;
 	int err;
 
+	pool->recover = args->params->recover;
 	pool->flash_count = args->params->count;
 	for (i = 0; i < pool->flash_count; i++) {
 		err = member_read(pool, args, i);
@@ -262,9 +275,23 @@ static int pool_read(struct fvp_pool *pool, struct open_args *args)
 	pool->workers_ready = true;
 	err = fvp_log_init(pool);
 	if (!err)
+		err = fvp_legs_find(pool, args->params, args->err, args->err_len);
+	if (!err)
 		err = fvp_volumes_open(pool);
 	if (!err)
 		err = fvp_load_scan(pool, args->err, args->err_len);
+	return err;
+}
+
+/* Flash of the pool that is seen beside this replica is out of date from here on. */
+static int recover_note(struct fvp_pool *pool)
+{
+	int err;
+
+	mutex_lock(&pool->super_mutex);
+	pool->super->legset_gen++;
+	err = fvp_super_write(pool, NULL);
+	mutex_unlock(&pool->super_mutex);
 	return err;
 }
 
@@ -288,7 +315,9 @@ static int pool_start(struct fvp_pool *pool, struct open_args *args)
 	err = fvp_load_dirty(pool, args->err, args->err_len);
 	if (err)
 		return err;
-	err = room_make(pool);
+	err = pool->recover ? recover_note(pool) : fvp_legs_start(pool);
+	if (!err)
+		err = room_make(pool);
 	if (!err)
 		err = fvp_log_start(pool);
 	/* All is dirty: destaging makes room, and the log begins then. */
@@ -322,6 +351,8 @@ int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **out, c
 		pool->stopping = true;
 		if (pool->bg_wq)
 			cancel_delayed_work_sync(&pool->health_work);
+		if (pool->workers_ready)
+			fvp_legs_stop(pool);
 		pool_free(pool);
 		return ret;
 	}
@@ -340,6 +371,7 @@ void fvp_pool_close(struct fvp_pool *pool)
 	fvp_populate_stop(pool);
 	cancel_delayed_work_sync(&pool->health_work);
 	flush_workqueue(pool->bg_wq);
+	fvp_legs_stop(pool);
 	flush_workqueue(pool->io_wq);
 	pool_free(pool);
 }

@@ -3,12 +3,13 @@
  * The runtime that all volumes share: flash devices, segments, log, workers.
  *
  * Order of locks (outer first):
- *	pool->seg_mutex		loader or reclaim at work; sleeps
+ *	pool->seg_mutex		loader, reclaim or a leg's sync at a segment; sleeps
+ *	leg->slot_mutex		slots of a leg; sleeps
  *	pool->super_mutex	superblock updates, volume table; sleeps
  *	vol->lock		in-flight writes and fills; process context only
  *	region lock (index.c)	process context only
  *	log->lock		irq-safe
- *	segs.lock, fill_lock, vol->pace_lock	irq-safe; innermost
+ *	segs.lock, fill_lock, leg_lock, vol->pace_lock	irq-safe; innermost
  */
 #ifndef FVP_POOL_H
 #define FVP_POOL_H
@@ -19,6 +20,7 @@
 #include "dirty.h"
 #include "host.h"
 #include "index.h"
+#include "leg.h"
 #include "log.h"
 #include "pin.h"
 #include "segment.h"
@@ -26,6 +28,7 @@
 #include "super.h"
 
 #define FVP_VOLUME_HASH 64
+#define FVP_VOLUME_LEGS_MAX 3 /* replica legs of one volume */
 
 /* A flash device of the pool.  Immutable once the pool is open. */
 struct fvp_flash {
@@ -72,6 +75,13 @@ struct fvp_pool {
 	bool voided; /* after a failure: the attempt to void flash content is over */
 	bool stopping;
 	bool workers_ready; /* reads and what comes before it are set up */
+
+	/* Replica legs: leg.h. */
+	struct fvp_leg leg[FVP_LEGS_MAX];
+	u32 leg_count; /* the pool has, there or not; super_mutex, READ_ONCE */
+	spinlock_t leg_lock; /* irq-safe, innermost */
+	mempool_t *leg_ios;
+	bool recover; /* opened from a replica, to write its dirty data to the origins */
 
 	struct fvp_log log;
 	struct fvp_segments segs; /* free list and order */
@@ -126,6 +136,8 @@ struct fvp_volume {
 	struct fvp_index index;
 	struct fvp_dev *origin; /* NULL while not attached */
 	u8 mode; /* requested, enum fvp_mode */
+	u8 legs; /* replica legs that it wants: a bit each; changes while not in write-back */
+	u8 legs_min; /* write-back needs so many of them */
 	bool attached;
 	bool active; /* between resume and suspend */
 	bool serving; /* hits allowed: active, pool healthy, mode not pass-through */
@@ -181,7 +193,14 @@ struct fvp_volume {
 struct fvp_pool_params {
 	struct fvp_dev *dev[FVP_DEVICES_MAX];
 	u32 count;
-	u32 block_sectors; /* largest logical block of the devices, in sectors */
+	u32 block_sectors; /* largest logical block of the devices, legs too, in sectors */
+	struct fvp_dev *leg[FVP_LEGS_MAX]; /* replicas, in any order */
+	u32 leg_count;
+	/*
+	 * dev[0], the only one, is a replica: a pool is made of what it has, for its dirty
+	 * data to be destaged (fvp recover).
+	 */
+	bool recover;
 };
 
 /*
@@ -225,6 +244,13 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how);
  */
 void fvp_volume_suspend(struct fvp_volume *vol);
 void fvp_volume_resume(struct fvp_volume *vol);
+
+/*
+ * The replica legs that the volume's dirty data goes to, and how many of them have to be
+ * in the set for write-back.  Leaves write-back for that.  0; -EINVAL: no such leg, or
+ * too many; -EIO: the origin keeps failing, dirty data cannot go.  Sleeps.
+ */
+int fvp_volume_set_legs(struct fvp_volume *vol, u8 legs, u8 legs_min);
 
 /*
  * Takes effect for requests that come after; leaving write-back begins a drain and
@@ -309,6 +335,18 @@ int fvp_volume_mark(struct fvp_volume *vol, u64 place);
 
 /* Within core: puts the watermark into pool->super.  Caller holds super_mutex. */
 void fvp_volume_watermark_note(struct fvp_volume *vol);
+
+/* Within core: that of all volumes.  Caller holds super_mutex. */
+void fvp_volumes_watermark_note(struct fvp_pool *pool);
+
+/* Within core: the leg set has changed: who may be in write-back?  Caller holds super_mutex. */
+void fvp_volumes_reconsider(struct fvp_pool *pool);
+
+/*
+ * Within core: flash has failed, and what it had is saved: notes, where it can be, that
+ * what is left of it is void.  Sleeps.
+ */
+void fvp_volume_void(struct fvp_volume *vol);
 
 /* Within core: a drain cannot end as things are. */
 bool fvp_volume_drain_hopeless(const struct fvp_volume *vol);

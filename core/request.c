@@ -131,6 +131,8 @@ static bool rescue_wait(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	bool wait;
 
+	/* It is set before the volume stops serving. */
+	smp_rmb();
 	if (!READ_ONCE(vol->rescue))
 		return false;
 	spin_lock(&vol->lock);

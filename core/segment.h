@@ -17,6 +17,7 @@
 #include "host.h"
 #include "record.h"
 
+struct fvp_log_buffer;
 struct fvp_pool;
 
 enum fvp_segment_state {
@@ -37,6 +38,7 @@ struct fvp_segment {
 	 * Read under pool->reads; freed after a grace period of that.
 	 */
 	void *ram;
+	struct fvp_log_buffer *buffer; /* that it is in; the log's */
 	struct fvp_dev *dev; /* immutable */
 	u64 sector; /* immutable: where it begins on dev */
 	u64 gen;
@@ -45,6 +47,8 @@ struct fvp_segment {
 	u32 dirty; /* entries that the origin does not have; log->lock */
 	u32 end; /* sector behind its last record, once it takes no more */
 	u8 state; /* enum fvp_segment_state; segs->lock */
+	u8 legs; /* replica legs that have what is dirty in it: a bit each; pool->leg_lock */
+	bool sealed; /* found at activation with a summary */
 };
 
 struct fvp_segments {

@@ -38,6 +38,8 @@ static void volume_encode(const struct fvp_super_volume *vol, struct fvp_disk_vo
 	disk->mode = cpu_to_le32(vol->mode);
 	disk->flags = cpu_to_le32(vol->flags);
 	disk->watermark = cpu_to_le64(vol->watermark);
+	disk->legs = vol->legs;
+	disk->legs_min = vol->legs_min;
 	memcpy(disk->name, vol->name, strnlen(vol->name, FVP_NAME_BYTES - 1));
 }
 
@@ -51,6 +53,8 @@ static void volume_decode(const struct fvp_disk_volume *disk, struct fvp_super_v
 	vol->mode = le32_to_cpu(disk->mode);
 	vol->flags = le32_to_cpu(disk->flags);
 	vol->watermark = le64_to_cpu(disk->watermark);
+	vol->legs = disk->legs;
+	vol->legs_min = disk->legs_min;
 	memcpy(vol->name, disk->name, FVP_NAME_BYTES);
 	vol->name[FVP_NAME_BYTES - 1] = '\0';
 }
@@ -92,6 +96,13 @@ void fvp_super_encode(const struct fvp_super *super, void *out)
 	disk->pinned_count = cpu_to_le32(super->pinned_count);
 	memcpy(disk->label, super->label, strnlen(super->label, FVP_NAME_BYTES - 1));
 	memcpy(disk->members, super->members, sizeof(disk->members));
+	disk->legset_gen = cpu_to_le32(super->legset_gen);
+	disk->role = super->role;
+	disk->leg_index = super->leg_index;
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		memcpy(disk->legs[i].uuid, super->legs[i].uuid, 16);
+		disk->legs[i].flags = cpu_to_le32(super->legs[i].flags);
+	}
 	disk->crc = cpu_to_le32(super_crc(disk));
 }
 
@@ -117,6 +128,8 @@ static int geometry_check(const struct fvp_disk_super *disk, u64 device_sectors,
 	    sectors < 2 * FVP_SUPER_AREA_SECTORS || sectors > (1ULL << 55) ||
 	    first > fvp_super_copy_sector(sectors, 1) ||
 	    count > (fvp_super_copy_sector(sectors, 1) - first) / seg)
+		return -EUCLEAN;
+	if (disk->role > FVP_ROLE_REPLICA || disk->leg_index >= FVP_LEGS_MAX)
 		return -EUCLEAN;
 	if (le32_to_cpu(disk->volume_count) > FVP_VOLUMES_MAX ||
 	    le32_to_cpu(disk->pinned_count) > FVP_PINNED_MAX)
@@ -166,7 +179,8 @@ static int volumes_check(const struct fvp_super *super)
 		const struct fvp_super_volume *vol = &super->volumes[i];
 
 		if (!vol->id || vol->id >= super->next_volume_id || vol->state > FVP_VOLUME_KEPT ||
-		    vol->size_sectors > (1ULL << 55))
+		    vol->size_sectors > (1ULL << 55) || vol->legs >> FVP_LEGS_MAX ||
+		    vol->legs_min > hweight8(vol->legs))
 			return -EUCLEAN;
 	}
 	for (i = 0; i < super->pinned_count; i++)
@@ -223,6 +237,13 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 	memcpy(super->label, disk->label, FVP_NAME_BYTES);
 	super->label[FVP_NAME_BYTES - 1] = '\0';
 	memcpy(super->members, disk->members, sizeof(super->members));
+	super->legset_gen = le32_to_cpu(disk->legset_gen);
+	super->role = disk->role;
+	super->leg_index = disk->leg_index;
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		memcpy(super->legs[i].uuid, disk->legs[i].uuid, 16);
+		super->legs[i].flags = le32_to_cpu(disk->legs[i].flags);
+	}
 	for (i = 0; i < super->volume_count; i++)
 		volume_decode(&table[i], &super->volumes[i]);
 	for (i = 0; i < super->pinned_count; i++)

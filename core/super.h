@@ -24,7 +24,13 @@ struct fvp_super_volume {
 	u32 mode;
 	u32 flags; /* FVP_VOLUME_* */
 	u64 watermark; /* a place; see fvp_place() */
+	u8 legs, legs_min;
 	char name[FVP_NAME_BYTES];
+};
+
+struct fvp_super_leg {
+	u8 uuid[16];
+	u32 flags; /* FVP_LEG_* */
 };
 
 struct fvp_super {
@@ -47,6 +53,10 @@ struct fvp_super {
 	u32 next_volume_id;
 	char label[FVP_NAME_BYTES];
 	u8 members[FVP_DEVICES_MAX][16];
+	u32 legset_gen;
+	u8 role; /* enum fvp_disk_role */
+	u8 leg_index;
+	struct fvp_super_leg legs[FVP_LEGS_MAX];
 	struct fvp_super_volume volumes[FVP_VOLUMES_MAX];
 	u64 pinned[FVP_PINNED_MAX]; /* ascending */
 };
@@ -90,9 +100,18 @@ int fvp_super_layout(struct fvp_super *super, u64 device_sectors, u32 segment_se
  */
 int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **why, u64 *bytes_read);
 
+/* The same by a way of reading of the caller's. */
+struct fvp_super_reader {
+	struct fvp_dev *dev;
+	/* 0 or -errno. */
+	int (*read)(struct fvp_super_reader *reader, u64 sector, u32 len_sectors, void *mem);
+};
+int fvp_super_read_by(struct fvp_super_reader *reader, struct fvp_super *super, const char **why,
+		      u64 *bytes_read);
+
 /*
  * Writes pool->super with its next generation, durably, to copy A and then B of
- * every device.  0 when all took it; else the first error, after trying all, and
+ * every flash device, and then to the replica legs (leg.h).  0 when all took it; else the first error of flash, after trying all, and
  * the pool's health has got the message.  *taken, if given: devices that took both.
  * Caller holds pool->super_mutex.  Sleeps.
  */

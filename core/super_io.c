@@ -3,15 +3,16 @@
 #include "pool.h"
 #include "health.h"
 #include "io.h"
+#include "leg.h"
 
 /*
  * Reads one copy of a device that ends at sector `end` into mem (of a whole super
  * area) and decodes it.
  */
-static int copy_read(struct fvp_dev *dev, u64 end, u32 copy, void *mem, struct fvp_super *super,
-		     const char **why, u64 *bytes_read)
+static int copy_read(struct fvp_super_reader *reader, u64 end, u32 copy, void *mem,
+		     struct fvp_super *super, const char **why, u64 *bytes_read)
 {
-	u64 sectors = fvp_host_dev_sectors(dev);
+	u64 sectors = fvp_host_dev_sectors(reader->dev);
 	u64 at;
 	u32 bytes;
 	int err;
@@ -21,7 +22,7 @@ static int copy_read(struct fvp_dev *dev, u64 end, u32 copy, void *mem, struct f
 		return -ENODATA;
 	at = fvp_super_copy_sector(end, copy);
 	*why = "read error";
-	err = fvp_io_mem(dev, FVP_IO_READ, at, FVP_SUPER_BYTES / FVP_SECTOR_BYTES, mem, 0);
+	err = reader->read(reader, at, FVP_SUPER_BYTES / FVP_SECTOR_BYTES, mem);
 	if (err)
 		return err;
 	*bytes_read += FVP_SUPER_BYTES;
@@ -30,9 +31,9 @@ static int copy_read(struct fvp_dev *dev, u64 end, u32 copy, void *mem, struct f
 		return err;
 	if (bytes > FVP_SUPER_BYTES) {
 		*why = "read error";
-		err = fvp_io_mem(dev, FVP_IO_READ, at + FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
-				 (bytes - FVP_SUPER_BYTES) / FVP_SECTOR_BYTES,
-				 mem + FVP_SUPER_BYTES, 0);
+		err = reader->read(reader, at + FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
+				   (bytes - FVP_SUPER_BYTES) / FVP_SECTOR_BYTES,
+				   mem + FVP_SUPER_BYTES);
 		if (err)
 			return err;
 		*bytes_read += bytes - FVP_SUPER_BYTES;
@@ -40,7 +41,8 @@ static int copy_read(struct fvp_dev *dev, u64 end, u32 copy, void *mem, struct f
 	return fvp_super_decode(mem, bytes, sectors, super, why);
 }
 
-int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **why, u64 *bytes_read)
+int fvp_super_read_by(struct fvp_super_reader *reader, struct fvp_super *super, const char **why,
+		      u64 *bytes_read)
 {
 	void *mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
 	struct fvp_super *second = vmalloc(sizeof(*second));
@@ -53,12 +55,12 @@ int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **wh
 		a = -ENOMEM;
 		goto out;
 	}
-	end = fvp_host_dev_sectors(dev);
-	a = copy_read(dev, end, 0, mem, super, why, bytes_read);
+	end = fvp_host_dev_sectors(reader->dev);
+	a = copy_read(reader, end, 0, mem, super, why, bytes_read);
 	/* A device that has grown has its copy B where it ended before. */
 	if (!a)
 		end = super->device_sectors;
-	b = copy_read(dev, end, 1, mem, second, &why_b, bytes_read);
+	b = copy_read(reader, end, 1, mem, second, &why_b, bytes_read);
 	super->weak = !a && (b || second->generation < super->generation);
 	second->weak = 0;
 	/*
@@ -86,6 +88,18 @@ out:
 	return a;
 }
 
+static int plain_read(struct fvp_super_reader *reader, u64 sector, u32 len_sectors, void *mem)
+{
+	return fvp_io_mem(reader->dev, FVP_IO_READ, sector, len_sectors, mem, 0);
+}
+
+int fvp_super_read(struct fvp_dev *dev, struct fvp_super *super, const char **why, u64 *bytes_read)
+{
+	struct fvp_super_reader reader = { .dev = dev, .read = plain_read };
+
+	return fvp_super_read_by(&reader, super, why, bytes_read);
+}
+
 /* Encodes the pool's superblock for device i and writes one copy of it. */
 static int copy_write(struct fvp_pool *pool, u32 i, u32 copy, void *mem, u32 bytes)
 {
@@ -97,7 +111,9 @@ static int copy_write(struct fvp_pool *pool, u32 i, u32 copy, void *mem, u32 byt
 	super->device_sectors = flash->sectors;
 	super->first_segment_sector = flash->first_segment_sector;
 	super->segment_count = flash->segment_count;
+	super->role = pool->recover ? FVP_ROLE_REPLICA : FVP_ROLE_MEMBER;
 	memcpy(super->device_uuid, flash->uuid, sizeof(super->device_uuid));
+	super->incompat |= pool->leg_count ? FVP_INCOMPAT_LEGS : 0;
 	fvp_super_encode(super, mem);
 	err = fvp_io_mem(flash->dev, FVP_IO_WRITE, fvp_super_copy_sector(flash->sectors, copy),
 			 bytes / FVP_SECTOR_BYTES, mem, FVP_IO_FUA | FVP_IO_SYNC);
@@ -133,6 +149,9 @@ int fvp_super_write(struct fvp_pool *pool, u32 *taken)
 	for (i = 0; i < pool->flash_count; i++)
 		if (!(failed & 1u << i))
 			pool->flash[i].weak = 0;
+	/* A leg that fails is dropped; that is not this update's failure. */
+	if (pool->leg_count)
+		fvp_legs_super_write(pool);
 	if (taken)
 		*taken = pool->flash_count - hweight32(failed);
 	return first;

@@ -12,6 +12,7 @@
  */
 #include "pool.h"
 #include "destage.h"
+#include "leg.h"
 #include "lost.h"
 #include "pace.h"
 #include "populate.h"
@@ -87,6 +88,8 @@ static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_sup
 	vol->id = line->id;
 	vol->sectors = line->size_sectors;
 	vol->load_watermark = line->watermark;
+	vol->legs = line->legs;
+	vol->legs_min = line->legs_min;
 	vol->mode = FVP_MODE_PASS_THROUGH;
 	spin_lock_init(&vol->lock);
 	vol->claims = RB_ROOT_CACHED;
@@ -242,13 +245,20 @@ static void state_note(struct fvp_volume *vol, u32 state, u32 flags)
 	fvp_super_write(vol->pool, NULL);
 }
 
+/* The requested mode is write-back, and the leg set allows it. */
+static bool back_wanted(const struct fvp_volume *vol)
+{
+	return vol->mode == FVP_MODE_WRITE_BACK &&
+	       hweight8(fvp_legs_in(vol->pool) & vol->legs) >= vol->legs_min;
+}
+
 /*
- * Begins write-back, or goes on with it: if that is the mode, or as long as there is
+ * Begins write-back, or goes on with it: if that is wanted, or as long as there is
  * dirty data.  Caller holds super_mutex.
  */
 static void back_begin(struct fvp_volume *vol)
 {
-	bool wanted = vol->mode == FVP_MODE_WRITE_BACK;
+	bool wanted = back_wanted(vol);
 	LIST_HEAD(held);
 
 	if (READ_ONCE(vol->pool->health) == FVP_POOL_FAILED || (!wanted && !vol->dirty.entries))
@@ -276,16 +286,28 @@ void fvp_volume_back_ended(struct fvp_volume *vol)
 		goto out;
 	serving_update(vol);
 	line = line_find(pool, vol->uuid);
-	if (vol->saved && line && line->id == vol->id) {
-		/* Failed flash: what it holds of the volume is void from here on. */
+	if (line && !vol->saved)
+		state_note(vol, line->state, 0);
+	/* The leg set may have become what the mode wants, meanwhile. */
+	if (back_wanted(vol) && !vol->suspending && vol->active)
+		back_begin(vol);
+out:
+	mutex_unlock(&pool->super_mutex);
+}
+
+void fvp_volume_void(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_super_volume *line;
+
+	mutex_lock(&pool->super_mutex);
+	line = line_find(pool, vol->uuid);
+	if (line && line->id == vol->id) {
 		line->id = pool->super->next_volume_id++;
 		line->state = FVP_VOLUME_SUSPENDED;
 		line->flags = 0;
 		fvp_super_write(pool, NULL);
-	} else if (line) {
-		state_note(vol, line->state, 0);
 	}
-out:
 	mutex_unlock(&pool->super_mutex);
 }
 
@@ -298,6 +320,15 @@ void fvp_volume_watermark_note(struct fvp_volume *vol)
 	line->watermark = max(line->watermark, READ_ONCE(vol->watermark));
 	/* What an earlier activation noted in the log goes with its segment, too. */
 	line->watermark = max(line->watermark, READ_ONCE(vol->load_watermark));
+}
+
+void fvp_volumes_watermark_note(struct fvp_pool *pool)
+{
+	struct fvp_volume *vol;
+
+	lockdep_assert_held(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->volumes, node)
+		fvp_volume_watermark_note(vol);
 }
 
 int fvp_volume_mark(struct fvp_volume *vol, u64 place)
@@ -394,8 +425,8 @@ void fvp_volume_suspend(struct fvp_volume *vol)
 	mutex_unlock(&pool->super_mutex);
 	/* Fills still come in, and promotions that have begun. */
 	while (!wait_event_timeout(pool->wait, !atomic_read(&vol->busy), msecs_to_jiffies(20)))
-		/* In a log full of dirty data there is no room for them, nor soon. */
-		if (vol->dirty.entries)
+		/* In a log full of dirty data, whosever, there is no room for them, nor soon. */
+		if (READ_ONCE(pool->log.dirty_entries))
 			fvp_populate_give_up(vol);
 	fvp_destage_stop(vol);
 	fvp_settle_now(vol);
@@ -451,7 +482,7 @@ static void mode_apply(struct fvp_volume *vol)
 {
 	if (!vol->active || vol->suspending)
 		return;
-	if (vol->mode == FVP_MODE_WRITE_BACK) {
+	if (back_wanted(vol)) {
 		back_begin(vol);
 		return;
 	}
@@ -461,6 +492,50 @@ static void mode_apply(struct fvp_volume *vol)
 	spin_unlock(&vol->lock);
 	if (READ_ONCE(vol->draining))
 		fvp_destage_kick(vol);
+}
+
+void fvp_volumes_reconsider(struct fvp_pool *pool)
+{
+	struct fvp_volume *vol;
+
+	lockdep_assert_held(&pool->super_mutex);
+	list_for_each_entry (vol, &pool->volumes, node) {
+		if (vol->mode != FVP_MODE_WRITE_BACK || !vol->legs)
+			continue;
+		/* Already there? */
+		if (back_wanted(vol) && READ_ONCE(vol->commit) == FVP_COMMIT_ON &&
+		    !READ_ONCE(vol->draining))
+			continue;
+		mode_apply(vol);
+	}
+}
+
+int fvp_volume_set_legs(struct fvp_volume *vol, u8 legs, u8 legs_min)
+{
+	struct fvp_pool *pool = vol->pool;
+	struct fvp_super_volume *line;
+	int err;
+	u32 i;
+
+	if (legs_min > hweight8(legs) || hweight8(legs) > FVP_VOLUME_LEGS_MAX)
+		return -EINVAL;
+	/* What is dirty now is not on legs that come. */
+	err = fvp_volume_drain(vol);
+	mutex_lock(&pool->super_mutex);
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if ((legs & 1u << i) && !(pool->super->legs[i].flags & FVP_LEG_USED))
+			err = -EINVAL;
+	line = line_find(pool, vol->uuid);
+	if (!err && line) {
+		WRITE_ONCE(vol->legs, legs);
+		WRITE_ONCE(vol->legs_min, legs_min);
+		line->legs = legs;
+		line->legs_min = legs_min;
+		fvp_super_write(pool, NULL);
+	}
+	mutex_unlock(&pool->super_mutex);
+	fvp_volume_drain_undo(vol);
+	return err;
 }
 
 int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode)
@@ -536,6 +611,10 @@ int fvp_volumes_open(struct fvp_pool *pool)
 		const struct fvp_super_volume *line = &pool->super->volumes[i];
 
 		if (line->state != FVP_VOLUME_ACTIVE && line->state != FVP_VOLUME_KEPT)
+			continue;
+		/* A replica has dirty data of those that wanted it, and nothing else. */
+		if (pool->recover && (!(line->flags & FVP_VOLUME_MAY_BE_DIRTY) ||
+				      !(line->legs & 1u << pool->super->leg_index)))
 			continue;
 		if (!volume_new(pool, line))
 			return -ENOMEM;

@@ -43,6 +43,7 @@
 #define FVP_DEVICES_MAX 16
 #define FVP_VOLUMES_MAX 2048
 #define FVP_PINNED_MAX 16384
+#define FVP_LEGS_MAX 4 /* replica legs of a pool */
 #define FVP_NAME_BYTES 64
 
 #define FVP_SEGMENT_SECTORS_MIN 128 /* 64 KiB; the tools never choose less than 1 MiB */
@@ -51,7 +52,8 @@
 #define FVP_BLOCK_SECTORS_MAX 8
 
 /* Feature flags.  Unknown incompatible or read-only-compatible: refused. */
-#define FVP_INCOMPAT_KNOWN 0ULL
+#define FVP_INCOMPAT_LEGS 1ULL /* of a pool with replica legs, and on those */
+#define FVP_INCOMPAT_KNOWN FVP_INCOMPAT_LEGS
 #define FVP_RO_COMPAT_KNOWN 0ULL
 #define FVP_COMPAT_KNOWN 0ULL
 
@@ -85,7 +87,30 @@ struct fvp_disk_volume {
 	__u8 name[FVP_NAME_BYTES]; /* for people; zero-padded */
 	/* Like a watermark entry, for when the log has no room: generation << 16 | sector. */
 	__le64 watermark;
-	__u8 reserved[8];
+	__u8 legs; /* replica legs that its dirty data goes to: a bit each */
+	__u8 legs_min; /* of them, that write-back needs */
+	__u8 reserved[6];
+};
+
+/*
+ * A replica leg holds the records of dirty data that volumes want to have on it, at the
+ * same place in a segment as the pool's flash; but where a segment lies there is its own
+ * affair.  Its superblock is that of a pool with one device.
+ */
+enum fvp_disk_role {
+	FVP_ROLE_MEMBER = 0, /* flash device of the pool */
+	FVP_ROLE_REPLICA = 1,
+};
+
+#define FVP_LEG_USED 1u
+/* Has all dirty data of its volumes, as of the superblock's legset_gen. */
+#define FVP_LEG_IN_SYNC 2u
+
+/* 24 bytes. */
+struct fvp_disk_leg {
+	__u8 uuid[16]; /* device_uuid of the replica */
+	__le32 flags; /* FVP_LEG_* */
+	__le32 reserved;
 };
 
 /* Superblock, 4096 bytes. */
@@ -119,7 +144,16 @@ struct fvp_disk_super {
 	__le32 pinned_count;
 	__u8 label[FVP_NAME_BYTES];
 	__u8 members[FVP_DEVICES_MAX][16]; /* device uuids by device_index */
-	__u8 reserved[3632];
+	/*
+	 * Counts the changes of the leg set: who knows a lower one than another has missed
+	 * what was written since.
+	 */
+	__le32 legset_gen;
+	__u8 role; /* enum fvp_disk_role */
+	__u8 leg_index; /* of a replica */
+	__le16 reserved1;
+	struct fvp_disk_leg legs[FVP_LEGS_MAX];
+	__u8 reserved[3528];
 };
 
 /* Magic and kind of a block header. */
@@ -206,6 +240,7 @@ struct fvp_disk_block {
 #define FVP_ENTRY_BYTES 32
 
 _Static_assert(sizeof(struct fvp_disk_volume) == 128, "volume table line");
+_Static_assert(sizeof(struct fvp_disk_leg) == 24, "leg");
 _Static_assert(sizeof(struct fvp_disk_super) == FVP_SUPER_BYTES, "superblock");
 _Static_assert(sizeof(struct fvp_disk_entry) == FVP_ENTRY_BYTES, "entry");
 _Static_assert(sizeof(struct fvp_disk_block) == FVP_BLOCK_HEADER_BYTES, "block header");

@@ -105,6 +105,7 @@ enum fvp_order {
 	X(flash_read_errors, "hits that failed on flash and were served by the origin")            \
 	X(origin_read_ios, "requests to the origin: reads")                                        \
 	X(origin_write_ios, "requests to the origin: writes, discards")                            \
+	X(leg_read_sectors, "dirty sectors that flash did not give, read from a replica")          \
 	X(promoted_sectors, "sectors re-inserted at reclaim")                                      \
 	X(evicted_sectors, "sectors dropped at reclaim")
 

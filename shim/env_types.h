@@ -129,6 +129,10 @@ static inline unsigned int hweight64(u64 x)
 {
 	return (unsigned int)__builtin_popcountll(x);
 }
+static inline unsigned int hweight8(u8 x)
+{
+	return (unsigned int)__builtin_popcount(x);
+}
 static inline unsigned int hweight32(u32 x)
 {
 	return (unsigned int)__builtin_popcount(x);

@@ -14,6 +14,7 @@ void call_open(void *arg)
 		params.dev[i] = m.flash[i];
 		params.block_sectors = max(params.block_sectors, m.flash[i]->block_sectors);
 	}
+	legs_params(&params);
 	for (u32 i = m.flash_count; i > 1; i--) {
 		u32 other = (u32)shim_rng_below(&sim.rng, i);
 
@@ -63,6 +64,9 @@ static void lost_look(struct sim_vol *vol)
 	struct fvp_lost_range ranges[SIM_LOST_MAX];
 	u32 count = fvp_volume_lost(vol->core, ranges, SIM_LOST_MAX);
 
+	if (count && leg_covers(vol))
+		shim_die("volume %u: %llu+%llu lost, but a replica has it", vol->number,
+			 ranges[0].lba, ranges[0].len_sectors);
 	if (count && !m.flash_lost)
 		shim_die("volume %u: %llu+%llu lost, but all of flash can be read", vol->number,
 			 ranges[0].lba, ranges[0].len_sectors);
@@ -310,6 +314,8 @@ void call_come(void *arg)
 		call_resume(vol);
 	}
 	vol->moving = false;
+	if (m.leg_count && !vol->core->legs && shim_rng_chance(&sim.rng, 2, 3))
+		call_legs(vol);
 }
 
 void call_resume(void *arg)
@@ -473,6 +479,9 @@ void call_mode_wait(void *arg)
 	struct sim_vol *vol = arg;
 	u64 begun = shim_now_ns();
 
+	/* A leg that is away may keep it out of write-back. */
+	if (vol->mode == FVP_MODE_WRITE_BACK && vol->core->legs_min)
+		return;
 	sim.count->mode_waits++;
 	while (fvp_volume_effective_mode(vol->core) != vol->mode &&
 	       READ_ONCE(sim.pool->health) == FVP_POOL_OK) {

@@ -30,18 +30,38 @@ static bool only(const struct dev_event *event, u32 kind)
 	return record && dev_record_entries(record, kind, 0) == le32_to_cpu(record->entry_count);
 }
 
+static bool super_area(const struct fvp_dev *dev, const struct dev_event *event)
+{
+	return event->sector < FVP_SUPER_AREA_SECTORS ||
+	       event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
+}
+
+static bool leg_dropping(void)
+{
+	for (u32 i = 0; sim.pool && i < FVP_LEGS_MAX; i++)
+		if (READ_ONCE(sim.pool->leg[i].state) == FVP_LEG_DROPPING)
+			return true;
+	return false;
+}
+
 bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
 {
 	if (!dev->flash)
 		return false;
 	switch (sim.config.defect) {
 	case SIM_DEFECT_NO_SUSPEND_NOTE:
-		return sim.in_suspend && (event->sector < FVP_SUPER_AREA_SECTORS ||
-					  event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS);
+		return sim.in_suspend && super_area(dev, event);
 	case SIM_DEFECT_LOST_TOMBSTONES:
 		return only(event, FVP_ENTRY_TOMBSTONE);
 	case SIM_DEFECT_LOST_WATERMARKS:
 		return only(event, FVP_ENTRY_WATERMARK);
+	case SIM_DEFECT_LEG_LOST_RECORD:
+		return dev->leg && dev_record(event) && shim_rng_chance(&m.check_rng, 1, 100);
+	case SIM_DEFECT_LEG_LOST_WATERMARKS:
+		return dev->leg &&
+		       (only(event, FVP_ENTRY_WATERMARK) || (super_area(dev, event) && m.served));
+	case SIM_DEFECT_LEG_SET_LOST:
+		return super_area(dev, event) && leg_dropping();
 	default:
 		return false;
 	}
@@ -70,6 +90,8 @@ bool defect_no_fua(const struct fvp_dev *dev, const struct dev_event *event)
 	switch (sim.config.defect) {
 	case SIM_DEFECT_NO_FUA:
 		return true;
+	case SIM_DEFECT_LEG_NO_FUA:
+		return dev->leg;
 	case SIM_DEFECT_NO_GUEST_FUA:
 		record = dev_record(event);
 		return record && dev_record_entries(record, FVP_ENTRY_DATA, FVP_ENTRY_DIRTY);

@@ -28,6 +28,7 @@ struct dev_event {
 struct fvp_dev {
 	char name[16];
 	bool flash;
+	bool leg; /* flash that is a replica leg */
 	u32 volume; /* of an origin */
 	u64 sectors;
 	u32 block_sectors; /* logical block: I/O must be aligned */

@@ -154,7 +154,7 @@ static void event_flash_fault(struct fvp_dev *flash)
 		}
 		break;
 	case 3:
-		if (!m.flash_fault && shim_rng_chance(r, 1, 4)) {
+		if (!m.flash_fault && shim_rng_chance(r, 1, m.leg_count ? 2 : 4)) {
 			sim_note("%s dies", flash->name);
 			m.flash_fault = true;
 			flash->dead = true;
@@ -196,6 +196,10 @@ bool machine_event(void)
 
 	if (!vol->core)
 		return machine_attach(vol);
+	if (m.leg_count && shim_rng_chance(r, 1, 4))
+		return event_leg();
+	if (m.leg_count && shim_rng_chance(r, 1, 12))
+		return run_call("legs", call_legs, vol);
 	switch (shim_rng_below(r, 16)) {
 	case 0:
 	case 1:

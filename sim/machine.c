@@ -212,6 +212,7 @@ void machine_build(u64 seed)
 	sim.alloc_fail_permille =
 		shim_rng_chance(&sim.rng, 1, 3) ? (u32)shim_rng_below(&sim.rng, 100) : 0;
 	build_flash();
+	legs_build();
 	m.vol_count = 1 + (u32)shim_rng_below(&sim.rng, SIM_VOLUMES_MAX);
 	for (u32 i = 0; i < m.vol_count; i++)
 		build_volume(i);
@@ -222,6 +223,7 @@ void machine_free(void)
 {
 	for (u32 i = 0; i < m.flash_count; i++)
 		dev_free(m.flash[i]);
+	legs_free();
 	for (u32 i = 0; i < m.vol_count; i++) {
 		dev_free(m.vol[i].origin);
 		oracle_free(m.vol[i].oracle);
@@ -261,6 +263,7 @@ void machine_format(void)
 				   FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
 				   (struct sim_data){ .bytes = copy });
 	}
+	legs_format(&super);
 }
 
 struct adopt {
@@ -343,6 +346,7 @@ void machine_collect(struct sim_vol *vol)
 	c->tombstones += sum.tombstones;
 	c->write_waits += sum.write_waits;
 	c->flash_read_errors += sum.flash_read_errors;
+	c->leg_read_sectors += sum.leg_read_sectors;
 	c->promoted_sectors += sum.promoted_sectors;
 	c->evicted_sectors += sum.evicted_sectors;
 }
@@ -352,6 +356,8 @@ void machine_collect_pool(void)
 	struct fvp_pool_stats *st = &sim.pool->stats;
 	struct sim_counters *c = sim.count;
 
+	for (u32 i = 0; i < FVP_LEGS_MAX; i++)
+		c->legs_dropped += sim.pool->leg[i].failures;
 	c->segments_sealed += (u64)atomic64_read(&st->segments_sealed);
 	c->segments_reclaimed += (u64)atomic64_read(&st->segments_reclaimed);
 	c->records += (u64)atomic64_read(&st->records);
@@ -413,6 +419,8 @@ void machine_crash(void)
 	/* Devices first: they take some of what was on its way from core's memory. */
 	for (u32 i = 0; i < m.flash_count; i++)
 		dev_crash(m.flash[i], power_cut);
+	for (u32 i = 0; i < m.leg_count; i++)
+		dev_crash(m.leg[i], power_cut);
 	for (u32 i = 0; i < m.vol_count; i++)
 		dev_crash(m.vol[i].origin, power_cut);
 	check_pasts("after a crash");

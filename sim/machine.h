@@ -8,6 +8,11 @@
 struct machine {
 	struct fvp_dev *flash[SIM_FLASH_MAX];
 	u32 flash_count;
+	struct fvp_dev *leg[SIM_LEGS_MAX];
+	u32 leg_count;
+	bool leg_added[SIM_LEGS_MAX]; /* the pool has it */
+	bool leg_given[SIM_LEGS_MAX]; /* ... and has got it since it was opened */
+	bool leg_trouble; /* in this life, some leg's: dirty data may not be on it */
 	u32 block_sectors;
 	u32 segment_sectors;
 	struct sim_vol vol[SIM_VOLUMES_MAX];
@@ -110,6 +115,26 @@ bool machine_detach(struct sim_vol *vol, bool keep);
 void machine_guests_start(struct sim_vol *vol);
 /* The origin takes no write from now on, perhaps: what is dirty has to wait in the pool. */
 void machine_maybe_fail(struct sim_vol *vol);
+
+/* --- legs.c --- */
+
+void legs_build(void);
+void legs_free(void);
+/* New replicas for a new pool; not added to it. */
+void legs_format(const struct fvp_super *pool_super);
+void legs_power_on(void);
+void legs_params(struct fvp_pool_params *params);
+void call_legs(void *vol); /* other ones for the volume */
+bool event_leg(void);
+/* Those that the pool has not, after it was opened.  False: power cut. */
+bool legs_come(void);
+/* All dirty data of the volume is on a replica, for sure. */
+bool leg_covers(const struct sim_vol *vol);
+/*
+ * With the power off: flash is lost, its dirty data is saved from a leg that has it all,
+ * with power cuts in between, and the flash is new then.  False: there is no such leg.
+ */
+bool legs_recover(void);
 
 /* --- checks.c --- */
 

@@ -27,6 +27,10 @@ const char *const sim_defect_names[SIM_DEFECT_COUNT] = {
 	[SIM_DEFECT_LATE_ORIGIN_FLUSH] = "late-origin-flush",
 	[SIM_DEFECT_LOST_WATERMARKS] = "lost-watermarks",
 	[SIM_DEFECT_RELAXED_ORDER] = "relaxed-order",
+	[SIM_DEFECT_LEG_NO_FUA] = "leg-no-fua",
+	[SIM_DEFECT_LEG_LOST_RECORD] = "leg-lost-record",
+	[SIM_DEFECT_LEG_LOST_WATERMARKS] = "leg-lost-watermarks",
+	[SIM_DEFECT_LEG_SET_LOST] = "leg-set-lost",
 };
 
 #define JOBS_MAX 64

@@ -146,7 +146,8 @@ static void check_refused(const struct open_call *call)
 /* Is there anything for which a pool may be refused? */
 static bool flash_faulty(void)
 {
-	bool fault = m.damaged;
+	/* A leg may know more than flash that failed. */
+	bool fault = m.damaged || m.leg_count;
 
 	for (u32 i = 0; i < m.flash_count; i++)
 		fault |= m.flash[i]->dead || m.flash[i]->bad_count || m.flash[i]->write_failed;
@@ -184,7 +185,8 @@ static bool open_pool(void)
 			continue;
 		replaced = true;
 		sim.count->reformats++;
-		machine_replace_flash();
+		if (!m.leg_count || !legs_recover())
+			machine_replace_flash();
 	}
 	/* It opened all the same: as if what is damaged had never been written. */
 	if (m.damaged)
@@ -207,7 +209,7 @@ static bool live(u32 *phases)
 	m.served = false;
 	if (!open_pool())
 		return false;
-	if (!attach_some())
+	if (!legs_come() || !attach_some())
 		return false;
 	while (*phases) {
 		(*phases)--;
@@ -219,6 +221,20 @@ static bool live(u32 *phases)
 	return close_clean();
 }
 
+static void origins_mend(void)
+{
+	for (u32 i = 0; i < m.vol_count; i++) {
+		struct fvp_dev *dev = m.vol[i].origin;
+
+		dev->read_error_permille = 0;
+		dev->write_error_permille = 0;
+		dev->fail_writes = false;
+		dev->fail_writes_until_ns = 0;
+		dev->stall_until_ns = 0;
+		dev->write_failed = false;
+	}
+}
+
 /* With the power off. */
 static void between_lives(void)
 {
@@ -226,7 +242,11 @@ static void between_lives(void)
 
 	for (u32 i = 0; i < m.flash_count; i++)
 		all_dead &= m.flash[i]->dead;
-	if (all_dead) {
+	origins_mend();
+	legs_power_on();
+	if ((all_dead || shim_rng_chance(&sim.rng, 1, 5)) && m.leg_count && legs_recover()) {
+		/* Everything anew. */
+	} else if (all_dead) {
 		/*
 		 * Nothing took the note that its content is void.  Flash that comes back
 		 * after that would be believed: it has to be replaced.
@@ -245,16 +265,6 @@ static void between_lives(void)
 		dev->read_error_permille = 0;
 		if (shim_rng_chance(&sim.rng, 1, 2))
 			dev->bad_count = 0;
-	}
-	for (u32 i = 0; i < m.vol_count; i++) {
-		struct fvp_dev *dev = m.vol[i].origin;
-
-		dev->read_error_permille = 0;
-		dev->write_error_permille = 0;
-		dev->fail_writes = false;
-		dev->fail_writes_until_ns = 0;
-		dev->stall_until_ns = 0;
-		dev->write_failed = false;
 	}
 	if (shim_rng_chance(&sim.rng, 1, 6))
 		corrupt_flash();

@@ -25,10 +25,12 @@
 #include "host.h"
 #include "pool.h"
 #include "hit.h"
+#include "leg.h"
 #include "super.h"
 
 #define SIM_VOLUMES_MAX 3
 #define SIM_FLASH_MAX 3
+#define SIM_LEGS_MAX 3
 
 /* What happened; summed over all seeds, so that coverage can be seen to be non-zero. */
 #define SIM_COUNTERS(X)                                                                            \
@@ -48,6 +50,16 @@
 	X(crashes_watermark)                                                                       \
 	X(crashes_origin_flush)                                                                    \
 	X(crashes_recovering)                                                                      \
+	X(crashes_recovery)                                                                        \
+	X(legs_added)                                                                              \
+	X(legs_removed)                                                                            \
+	X(legs_changes)                                                                            \
+	X(legs_dropped)                                                                            \
+	X(fault_leg)                                                                               \
+	X(recoveries)                                                                              \
+	X(recovered_sectors)                                                                       \
+	X(recovered_whole)                                                                         \
+	X(leg_read_sectors)                                                                        \
 	X(crash_sectors_lost)                                                                      \
 	X(crash_writes_torn)                                                                       \
 	X(reorders)                                                                                \
@@ -159,6 +171,10 @@ enum sim_defect {
 	SIM_DEFECT_LATE_ORIGIN_FLUSH, /* each makes durable what the one before it should have */
 	SIM_DEFECT_LOST_WATERMARKS, /* records of watermarks are acknowledged and lost */
 	SIM_DEFECT_RELAXED_ORDER, /* core is told relaxed, the oracle strict */
+	SIM_DEFECT_LEG_NO_FUA, /* FUA on writes to replica legs is dropped */
+	SIM_DEFECT_LEG_LOST_RECORD, /* one in a hundred records to a leg is acknowledged and lost */
+	SIM_DEFECT_LEG_LOST_WATERMARKS, /* legs acknowledge and lose watermarks, superblocks too */
+	SIM_DEFECT_LEG_SET_LOST, /* superblock writes while a leg is being dropped are lost */
 	SIM_DEFECT_COUNT,
 };
 extern const char *const sim_defect_names[SIM_DEFECT_COUNT];

@@ -34,8 +34,9 @@ bool sim_write_back_possible(const struct sim_vol *vol)
 
 bool sim_write_back_sure(const struct sim_vol *vol)
 {
+	/* One that needs legs leaves write-back by itself. */
 	return vol->mode == FVP_MODE_WRITE_BACK && !vol->drained && vol->core &&
-	       fvp_volume_effective_mode(vol->core) == FVP_MODE_WRITE_BACK;
+	       !vol->core->legs_min && fvp_volume_effective_mode(vol->core) == FVP_MODE_WRITE_BACK;
 }
 
 /* The way that a request went is known when it is done. */

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a leg has which segment.
+ *
+ * Every segment that is opened gets a slot, as nobody knows what will be written to it;
+ * it is given up when nothing in it is dirty.  The watermarks in it are needed for
+ * longer, as they say what of older slots is not dirty: so a slot is used again only
+ * after all watermarks have gone into the superblock of the leg.
+ */
+#include "pool.h"
+#include "leg.h"
+#include "leg_private.h"
+
+/* Is it to get what is written from now on? */
+static bool leg_live(const struct fvp_leg *leg)
+{
+	u8 state = READ_ONCE(leg->state);
+
+	return state == FVP_LEG_IN || state == FVP_LEG_SYNCING;
+}
+
+u64 fvp_leg_slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg)
+{
+	u32 number = fvp_segment_number(leg->pool, seg), slot;
+
+	lockdep_assert_held(&leg->pool->leg_lock);
+	if (!(seg->legs & 1u << leg->index))
+		return 0;
+	slot = leg->slot_of[number] - 1;
+	return leg->first_slot_sector + ((u64)slot << leg->pool->segment_shift);
+}
+
+/* leg_lock held. */
+static void slot_stale(struct fvp_leg *leg, u32 slot)
+{
+	struct fvp_leg_slot *s = &leg->slot[slot];
+
+	if (leg->slot_of[s->segment] == slot + 1) {
+		leg->slot_of[s->segment] = 0;
+		leg->pool->segments[s->segment].legs &= ~(1u << leg->index);
+	}
+	s->state = FVP_LEG_SLOT_STALE;
+}
+
+/* Nothing of it is dirty, nor will be?  leg_lock held. */
+static bool slot_done(const struct fvp_leg *leg, const struct fvp_leg_slot *s)
+{
+	const struct fvp_segment *seg = &leg->pool->segments[s->segment];
+	u8 state = READ_ONCE(seg->state);
+
+	if (READ_ONCE(seg->gen) != s->gen)
+		return true;
+	return (state == FVP_SEGMENT_LIVE || state == FVP_SEGMENT_FREE) && !READ_ONCE(seg->dirty);
+}
+
+/* Frees slots that are not needed.  Caller holds slot_mutex.  0, -ENOSPC or -EIO. */
+static int slots_refill(struct fvp_leg *leg)
+{
+	struct fvp_pool *pool = leg->pool;
+	u32 i, count = 0;
+
+	spin_lock_irq(&pool->leg_lock);
+	for (i = 0; i < leg->slot_count; i++) {
+		if (leg->slot[i].state == FVP_LEG_SLOT_USED && slot_done(leg, &leg->slot[i]))
+			slot_stale(leg, i);
+		if (leg->slot[i].state == FVP_LEG_SLOT_STALE)
+			leg->slot[i].state = FVP_LEG_SLOT_RETIRING;
+		count += leg->slot[i].state == FVP_LEG_SLOT_RETIRING;
+	}
+	spin_unlock_irq(&pool->leg_lock);
+	if (!count)
+		return -ENOSPC;
+	mutex_lock(&pool->super_mutex);
+	fvp_volumes_watermark_note(pool);
+	fvp_super_write(pool, NULL);
+	mutex_unlock(&pool->super_mutex);
+	if (!leg_live(leg))
+		return -EIO;
+	spin_lock_irq(&pool->leg_lock);
+	for (i = 0; i < leg->slot_count; i++)
+		if (leg->slot[i].state == FVP_LEG_SLOT_RETIRING)
+			leg->slot[i].state = FVP_LEG_SLOT_FREE;
+	spin_unlock_irq(&pool->leg_lock);
+	return 0;
+}
+
+/* A free slot, for the segment; or -1.  leg_lock held. */
+static int slot_find(struct fvp_leg *leg, u32 number, u64 gen)
+{
+	u32 i, slot;
+
+	for (i = 0; i < leg->slot_count; i++) {
+		slot = (leg->slot_next + i) % leg->slot_count;
+		if (leg->slot[slot].state != FVP_LEG_SLOT_FREE)
+			continue;
+		leg->slot[slot] = (struct fvp_leg_slot){ .gen = gen,
+							 .segment = number,
+							 .state = FVP_LEG_SLOT_USED };
+		leg->slot_of[number] = slot + 1;
+		leg->slot_next = slot + 1;
+		return (int)slot;
+	}
+	return -1;
+}
+
+int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 *sector)
+{
+	struct fvp_pool *pool = leg->pool;
+	u32 number = fvp_segment_number(pool, seg), old;
+	int slot, err = 0;
+
+	mutex_lock(&leg->slot_mutex);
+	for (;;) {
+		spin_lock_irq(&pool->leg_lock);
+		/* What the segment held before lies on in its slot, to nobody's good. */
+		old = leg->slot_of[number];
+		if (old)
+			slot_stale(leg, old - 1);
+		slot = slot_find(leg, number, gen);
+		spin_unlock_irq(&pool->leg_lock);
+		if (slot >= 0)
+			break;
+		err = slots_refill(leg);
+		if (err)
+			break;
+	}
+	mutex_unlock(&leg->slot_mutex);
+	if (!err)
+		*sector = leg->first_slot_sector + ((u64)slot << pool->segment_shift);
+	return err;
+}
+
+void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 life)
+{
+	struct fvp_pool *pool = leg->pool;
+	u32 slot;
+
+	spin_lock_irq(&pool->leg_lock);
+	slot = leg->slot_of[fvp_segment_number(pool, seg)];
+	if (slot && leg->slot[slot - 1].gen == gen && READ_ONCE(seg->gen) == gen &&
+	    leg->failures == life)
+		seg->legs |= 1u << leg->index;
+	spin_unlock_irq(&pool->leg_lock);
+}
+
+void fvp_leg_slots_reset(struct fvp_leg *leg)
+{
+	struct fvp_pool *pool = leg->pool;
+	u32 i;
+
+	spin_lock_irq(&pool->leg_lock);
+	memset(leg->slot, 0, leg->slot_count * sizeof(*leg->slot));
+	memset(leg->slot_of, 0, pool->segment_count * sizeof(*leg->slot_of));
+	for (i = 0; i < pool->segment_count; i++)
+		pool->segments[i].legs &= ~(1u << leg->index);
+	leg->slot_next = 0;
+	spin_unlock_irq(&pool->leg_lock);
+}
+
+void fvp_legs_open_segment(struct fvp_pool *pool, struct fvp_segment *seg,
+			   struct fvp_log_buffer *buffer)
+{
+	struct fvp_leg *leg;
+	u64 sector, life;
+	int err;
+	u32 i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		leg = &pool->leg[i];
+		/* Before the state: if it fails in between, the slot is not its new life's. */
+		life = READ_ONCE(leg->failures);
+		smp_rmb();
+		if (!leg_live(leg))
+			continue;
+		err = fvp_leg_slot_take(leg, seg, seg->gen, &sector);
+		if (!err)
+			err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector, pool->block_sectors,
+					      buffer->mem, FVP_IO_FUA, buffer);
+		if (err)
+			fvp_leg_fail(leg, err);
+		else
+			fvp_leg_slot_use(leg, seg, seg->gen, life);
+	}
+}
+
+void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 start,
+			   struct fvp_log_buffer *buffer)
+{
+	struct fvp_leg *leg;
+	u64 sector;
+	int err;
+	u32 i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		leg = &pool->leg[i];
+		if (!leg_live(leg) || !READ_ONCE(seg->dirty))
+			continue;
+		spin_lock_irq(&pool->leg_lock);
+		sector = leg_live(leg) ? fvp_leg_slot_sector(leg, seg) : 0;
+		spin_unlock_irq(&pool->leg_lock);
+		if (!sector)
+			continue;
+		err = fvp_leg_io_wait(
+			leg, FVP_IO_WRITE, sector + start, pool->segment_sectors - start,
+			buffer->mem + (size_t)start * FVP_SECTOR_BYTES, FVP_IO_FUA, buffer);
+		if (err)
+			fvp_leg_fail(leg, err);
+	}
+}
+
+static int leg_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
+		    u32 len_sectors, void *mem)
+{
+	struct fvp_pool *pool = leg->pool;
+	u64 sector = 0;
+	int err = -ENOENT;
+
+	spin_lock_irq(&pool->leg_lock);
+	if (leg_live(leg))
+		sector = fvp_leg_slot_sector(leg, seg);
+	spin_unlock_irq(&pool->leg_lock);
+	if (!sector)
+		return -ENOENT;
+	mutex_lock(&leg->mutex);
+	err = fvp_leg_io_wait(leg, FVP_IO_READ, sector + offset_sectors,
+			      round_up(len_sectors, pool->device_block_sectors), leg->copy, 0,
+			      NULL);
+	if (!err)
+		memcpy(mem, leg->copy, (size_t)len_sectors * FVP_SECTOR_BYTES);
+	mutex_unlock(&leg->mutex);
+	return err;
+}
+
+int fvp_legs_read(struct fvp_pool *pool, struct fvp_segment *seg, u32 offset_sectors,
+		  u32 len_sectors, void *mem)
+{
+	u32 i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if (!leg_read(&pool->leg[i], seg, offset_sectors, len_sectors, mem))
+			return 0;
+	return -EIO;
+}
