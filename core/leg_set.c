@@ -56,23 +56,29 @@ void fvp_leg_memory_free(struct fvp_leg *leg)
 static int leg_claim(struct fvp_leg *leg, struct fvp_dev *dev, const struct fvp_super *super)
 {
 	struct fvp_pool *pool = leg->pool;
+	struct fvp_leg_slot *slot;
 	bool first = !leg->copy;
 
-	kvfree(leg->slot);
-	leg->slot = kvcalloc(super->segment_count, sizeof(*leg->slot), GFP_KERNEL);
+	slot = kvcalloc(super->segment_count, sizeof(*slot), GFP_KERNEL);
 	if (!leg->slot_of)
 		leg->slot_of = kvcalloc(pool->segment_count, sizeof(*leg->slot_of), GFP_KERNEL);
 	if (!leg->copy)
 		leg->copy = vmalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
 	if (!leg->super_mem)
 		leg->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
-	leg->slot_count = 0;
-	if (!leg->slot || !leg->slot_of || !leg->copy || !leg->super_mem ||
-	    (first && fvp_log_buffers_add(pool, FVP_LOG_BUFFERS_LEG)))
+	if (!slot || !leg->slot_of || !leg->copy || !leg->super_mem ||
+	    (first && fvp_log_buffers_add(pool, FVP_LOG_BUFFERS_LEG))) {
+		kvfree(slot);
 		return -ENOMEM;
+	}
+	spin_lock_irq(&pool->leg_lock);
+	swap(leg->slot, slot);
+	leg->slot_count = super->segment_count;
+	spin_unlock_irq(&pool->leg_lock);
+	fvp_leg_slots_reset(leg);
+	kvfree(slot);
 	leg->sectors = super->device_sectors;
 	leg->first_slot_sector = super->first_segment_sector;
-	leg->slot_count = super->segment_count;
 	leg->weak = super->weak;
 	leg->dev = dev;
 	leg->told = false;
@@ -200,12 +206,29 @@ static int leg_place(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t
 	return -ENOSPC;
 }
 
+static void leg_queue(struct fvp_leg *leg)
+{
+	queue_delayed_work(leg->pool->bg_wq, &leg->sync_work, 0);
+}
+
+/* A leg that is out may be just being tried: no more on return.  Caller holds super_mutex. */
+static void leg_leave(struct fvp_pool *pool, const u8 uuid[16])
+{
+	int index = fvp_leg_find(pool, uuid);
+
+	if (index < 0)
+		return;
+	mutex_unlock(&pool->super_mutex);
+	cancel_delayed_work_sync(&pool->leg[index].sync_work);
+	mutex_lock(&pool->super_mutex);
+}
+
 int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t err_len)
 {
 	struct fvp_super *super = vzalloc(sizeof(*super));
 	struct fvp_leg *leg;
 	const char *why;
-	u64 bytes;
+	u64 bytes = 0;
 	int ret;
 
 	if (!super)
@@ -217,8 +240,13 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 	mutex_lock(&pool->super_mutex);
 	if (!ret)
 		ret = fvp_leg_check(pool, dev, super, err, err_len);
-	if (!ret)
+	if (!ret) {
+		leg_leave(pool, super->device_uuid);
 		ret = leg_place(pool, super->device_uuid, err, err_len);
+		/* One that is coming in goes on with that. */
+		if (ret == -EBUSY)
+			leg_queue(&pool->leg[fvp_leg_find(pool, super->device_uuid)]);
+	}
 	if (ret < 0)
 		goto out;
 	leg = &pool->leg[ret];
@@ -227,6 +255,7 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 	mutex_unlock(&leg->slot_mutex);
 	if (ret) {
 		snprintf(err, err_len, "%s: out of memory", fvp_host_dev_name(dev));
+		leg_queue(leg);
 		goto out;
 	}
 	if (leg->state == FVP_LEG_NONE) {
@@ -237,7 +266,7 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 		WRITE_ONCE(pool->leg_count, pool->leg_count + 1);
 		fvp_super_write(pool, NULL);
 	}
-	queue_delayed_work(pool->bg_wq, &leg->sync_work, 0);
+	leg_queue(leg);
 out:
 	mutex_unlock(&pool->super_mutex);
 	vfree(super);

@@ -6,7 +6,8 @@
 /*
  * Table lines (`dmsetup table` prints them so that they recreate the device):
  *
- *   0 <sectors> fvp-pool <pool uuid> <n> <flash device>{n}
+ *   0 <sectors> fvp-pool <pool uuid> <n> <flash device>{n} [<n> <option>{n}]
+ *	Option: replica=<device>, once for each.  A reload may add replicas.
  *	One per pool.  Its own device stores nothing: reads give zeroes, writes
  *	fail.  Its length is the sum of the flash devices' sectors.
  *   0 <sectors> fvp <pool device> <origin device> <volume uuid> <mode> [<n> <option>{n}]
@@ -15,8 +16,12 @@
  *
  * Messages:
  *   pool:   wait-loaded	returns when the index is complete
+ *	     replica-remove <uuid>	the pool has this replica no more; no volume may want it
  *   volume: mode <mode>	requested mode from now on (the table line follows)
  *	     order <order>	of destaging, likewise
+ *	     replicas <min> [<uuid>...]	where else dirty data goes, and how many of those
+ *				have to be in the leg set for write-back; leaves write-back
+ *				for the time that takes.  Persistent
  *	     flush		destages as fast as it goes what is dirty now; returns at
  *				once "until=<n> dirty=<sectors>": done when the status says
  *				dirty_out >= n
@@ -38,11 +43,15 @@
  *	     dirty_sectors= (all volumes) dirty_span_sectors= (of segments
  *	     that hold dirty data) dirty_limit_sectors= (of that) waiting=<n> (volumes with dirty
  *	     data whose origin is not attached) waiting_sectors= (dirty in those)
+ *	     legset=<n> (generation of the leg set) replicas=<n> (the pool has), and for each
+ *	     replica<i>=<uuid>,<state>,<device or ->,<slots>,<failures>,<acks>,<mean ack us>
+ *	     with the states out, dropping, syncing and in
  *   volume: requested=<mode> effective=<mode> state=loading|loaded id= keep=0|1
  *	     order=strict|relaxed draining=0|1 (leaving write-back) origin=ok|failing (when
  *	     destaging) dirty_sectors= dirty_in= dirty_out= (sectors ever logged dirty and of
  *	     those no longer; the difference is dirty_sectors) dirty_age_ms= (of the oldest)
- *	     destage_rate= (sectors a second, lately) lost_sectors=
+ *	     destage_rate= (sectors a second, lately) lost_sectors= replicas=<n> (wanted)
+ *	     replicas_in=<n> (of them in the leg set) replicas_min=<n> replica_mask=<hex>
  *	     index_bytes= index_extents= live_sectors= read_ios= read_sectors= (hits and
  *	     misses) and every counter of FVP_VOLUME_COUNTERS
  */

@@ -2,7 +2,7 @@
 /*
  * Target "fvp-pool": the runtime that all volumes share, as a device of its own.
  *
- *	0 <sectors> fvp-pool <pool uuid> <n> <flash device>{n}
+ *	0 <sectors> fvp-pool <pool uuid> <n> <flash device>{n} [<m> replica=<device>{m}]
  *
  * The device stores nothing.  It exists so that the pool has a name, a status, and
  * an open count that keeps it from being removed under its volumes.
@@ -13,14 +13,22 @@
 
 /* Takes a reference to each device of the line.  On error the caller drops what was taken. */
 static int pool_get_devices(struct dm_target *ti, struct fvp_pool_instance *pi, char **paths,
-			    u32 count)
+			    u32 count, const char *prefix)
 {
-	for (; pi->dev_count < count; pi->dev_count++) {
-		const char *path = paths[pi->dev_count];
+	u32 first = pi->dev_count;
+
+	for (; pi->dev_count < first + count; pi->dev_count++) {
+		const char *path = paths[pi->dev_count - first];
 		struct dm_dev *dev;
 		u32 i;
 		int err;
 
+		if (strncmp(path, prefix, strlen(prefix))) {
+			pr_err("pool: unknown option '%s': replica=<device> is known\n", path);
+			ti->error = "Unknown option";
+			return -EINVAL;
+		}
+		path += strlen(prefix);
 		err = dm_get_device(ti, path, BLK_OPEN_READ | BLK_OPEN_WRITE, &dev);
 		if (err) {
 			pr_err("pool: cannot open flash device %s: %s (%d)\n", path,
@@ -63,16 +71,22 @@ static void pool_put_devices(struct dm_target *ti, struct fvp_pool_instance *pi)
 static int pool_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct fvp_pool_instance *pi;
-	unsigned int noio, count;
+	unsigned int noio, count, replicas = 0;
 	uuid_t uuid;
 	int err;
 
-	if (argc < 3 || kstrtouint(argv[1], 10, &count) || count != argc - 2) {
-		ti->error = "Wants: <pool uuid> <n> <flash device>{n}";
+	if (argc < 3 || kstrtouint(argv[1], 10, &count) || !count || count > argc - 2 ||
+	    (count < argc - 2 &&
+	     (kstrtouint(argv[2 + count], 10, &replicas) || replicas != argc - 3 - count))) {
+		ti->error = "Wants: <pool uuid> <n> <flash device>{n} [<m> replica=<device>{m}]";
 		return -EINVAL;
 	}
 	if (count > FVP_DEVICES_MAX) {
 		ti->error = "Too many flash devices";
+		return -EINVAL;
+	}
+	if (replicas > FVP_LEGS_MAX) {
+		ti->error = "Too many replicas";
 		return -EINVAL;
 	}
 	if (fvp_parse_uuid(argv[0], &uuid)) {
@@ -86,14 +100,17 @@ static int pool_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	ti->error = NULL;
-	err = pool_get_devices(ti, pi, argv + 2, count);
+	err = pool_get_devices(ti, pi, argv + 2, count, "");
+	pi->flash_count = pi->dev_count;
+	if (!err && replicas)
+		err = pool_get_devices(ti, pi, argv + 3 + count, replicas, "replica=");
 	if (err)
 		goto err_devices;
 
 	/* Volumes may be suspended while this waits for memory. */
 	noio = memalloc_noio_save();
-	pi->runtime =
-		fvp_runtime_open(&uuid, fvp_target_devt(ti), pi->devs, pi->dev_count, &ti->error);
+	pi->runtime = fvp_runtime_open(&uuid, fvp_target_devt(ti), pi->devs, pi->flash_count,
+				       pi->devs + pi->flash_count, replicas, &ti->error);
 	memalloc_noio_restore(noio);
 	if (IS_ERR(pi->runtime)) {
 		err = PTR_ERR(pi->runtime);
@@ -146,9 +163,13 @@ static void pool_status(struct dm_target *ti, status_type_t type, unsigned int s
 		fvp_status_pool(pi->runtime->pool, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
-		DMEMIT("%pUb %u", &pi->runtime->uuid, pi->dev_count);
-		for (i = 0; i < pi->dev_count; i++)
+		DMEMIT("%pUb %u", &pi->runtime->uuid, pi->flash_count);
+		for (i = 0; i < pi->flash_count; i++)
 			DMEMIT(" %s", pi->devs[i]->name);
+		if (pi->dev_count > pi->flash_count)
+			DMEMIT(" %u", pi->dev_count - pi->flash_count);
+		for (i = pi->flash_count; i < pi->dev_count; i++)
+			DMEMIT(" replica=%s", pi->devs[i]->name);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
@@ -166,7 +187,10 @@ static int pool_message(struct dm_target *ti, unsigned int argc, char **argv, ch
 		fvp_pool_wait_loaded(pi->runtime->pool);
 		return 0;
 	}
-	pr_err("pool: unknown message '%s': wait-loaded is the only one\n", argv[0]);
+	if (argc == 2 && !strcmp(argv[0], "replica-remove"))
+		return fvp_runtime_remove_replica(pi->runtime, argv[1]);
+	pr_err("pool: unknown message '%s': wait-loaded and replica-remove <uuid> are known\n",
+	       argv[0]);
 	return -EINVAL;
 }
 
@@ -183,7 +207,7 @@ static int pool_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn
 
 struct target_type fvp_pool_target = {
 	.name = FVP_TARGET_POOL,
-	.version = { 1, 0, 0 },
+	.version = { 1, 1, 0 },
 	.module = THIS_MODULE,
 	/* Immutable: a pool in use is not replaced by another target's table. */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_ALWAYS_WRITEABLE | DM_TARGET_IMMUTABLE,

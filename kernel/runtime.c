@@ -79,13 +79,24 @@ static bool runtime_has(const struct fvp_runtime *runtime, dev_t devt)
 	return false;
 }
 
+static bool runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt)
+{
+	u32 i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if (runtime->replica[i].bdev && runtime->replica[i].bdev->bd_dev == devt)
+			return true;
+	return false;
+}
+
 bool fvp_runtime_owns(dev_t devt)
 {
 	struct fvp_runtime *runtime;
 
 	lockdep_assert_held(&fvp_registry_mutex);
 	list_for_each_entry (runtime, &runtimes, node)
-		if (runtime->md_devt == devt || runtime_has(runtime, devt))
+		if (runtime->md_devt == devt || runtime_has(runtime, devt) ||
+		    runtime_has_replica(runtime, devt))
 			return true;
 	return false;
 }
@@ -166,6 +177,7 @@ static void close_devices(struct fvp_runtime *runtime)
 {
 	while (runtime->dev_count)
 		fvp_dev_close(&runtime->dev[--runtime->dev_count]);
+	fvp_runtime_close_replicas(runtime);
 }
 
 static int open_devices(struct fvp_runtime *runtime, struct dm_dev *const *devs, u32 dev_count,
@@ -214,17 +226,28 @@ static int open_pool(struct fvp_runtime *runtime, char **error)
 		params.dev[i] = &runtime->dev[i];
 		params.block_sectors = max(params.block_sectors, block_bytes >> SECTOR_SHIFT);
 	}
+	for (i = 0; i < FVP_LEGS_MAX && runtime->replica[i].bdev; i++) {
+		u32 block_bytes = bdev_logical_block_size(runtime->replica[i].bdev);
+
+		params.leg[params.leg_count++] = &runtime->replica[i];
+		params.block_sectors = max(params.block_sectors, block_bytes >> SECTOR_SHIFT);
+	}
 
 	err = fvp_pool_open(&params, &runtime->pool, msg, sizeof(msg));
 	if (err) {
 		pr_err("pool %pUb: %s (%d)\n", &runtime->uuid, msg, err);
 		*error = "Cannot open the pool (the kernel log says why)";
+	} else {
+		/* Those that turned out to be of no use. */
+		fvp_runtime_close_replicas(runtime);
 	}
 	return err;
 }
 
 static struct fvp_runtime *runtime_new(const uuid_t *uuid, dev_t md_devt,
-				       struct dm_dev *const *devs, u32 dev_count, char **error)
+				       struct dm_dev *const *devs, u32 dev_count,
+				       struct dm_dev *const *replicas, u32 replica_count,
+				       char **error)
 {
 	struct fvp_runtime *runtime;
 	int err;
@@ -244,6 +267,8 @@ static struct fvp_runtime *runtime_new(const uuid_t *uuid, dev_t md_devt,
 	if (err)
 		goto err_free;
 	err = check_superblocks(runtime, error);
+	if (!err)
+		err = fvp_runtime_add_replicas(runtime, replicas, replica_count, error);
 	if (err)
 		goto err_devices;
 	err = open_pool(runtime, error);
@@ -262,7 +287,8 @@ err_free:
 }
 
 struct fvp_runtime *fvp_runtime_open(const uuid_t *uuid, dev_t md_devt, struct dm_dev *const *devs,
-				     u32 dev_count, char **error)
+				     u32 dev_count, struct dm_dev *const *replicas,
+				     u32 replica_count, char **error)
 {
 	struct fvp_runtime *runtime;
 	int err;
@@ -272,13 +298,15 @@ struct fvp_runtime *fvp_runtime_open(const uuid_t *uuid, dev_t md_devt, struct d
 		if (!uuid_equal(&runtime->uuid, uuid))
 			continue;
 		err = runtime_matches(runtime, md_devt, devs, dev_count, error);
+		if (!err)
+			err = fvp_runtime_add_replicas(runtime, replicas, replica_count, error);
 		if (err)
 			runtime = ERR_PTR(err);
 		else
 			runtime->refs++;
 		goto out;
 	}
-	runtime = runtime_new(uuid, md_devt, devs, dev_count, error);
+	runtime = runtime_new(uuid, md_devt, devs, dev_count, replicas, replica_count, error);
 out:
 	mutex_unlock(&fvp_registry_mutex);
 	return runtime;
@@ -307,6 +335,7 @@ void fvp_runtime_put(struct fvp_runtime *runtime)
 	if (!--runtime->refs) {
 		list_del(&runtime->node);
 		fvp_pool_close(runtime->pool);
+		runtime->pool = NULL;
 		events_stop(runtime);
 		close_devices(runtime);
 		kfree(runtime);

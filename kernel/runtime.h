@@ -41,6 +41,7 @@ struct fvp_runtime {
 	struct fvp_pool *pool;
 	struct fvp_dev dev[FVP_DEVICES_MAX];
 	u32 dev_count;
+	struct fvp_dev replica[FVP_LEGS_MAX]; /* bdev NULL: not in use */
 
 	struct list_head event_node; /* fvp_event_lock */
 	struct work_struct event_work;
@@ -52,12 +53,24 @@ struct fvp_runtime {
  * message in the log and a short one in *error.  Sleeps.
  */
 struct fvp_runtime *fvp_runtime_open(const uuid_t *uuid, dev_t md_devt, struct dm_dev *const *devs,
-				     u32 dev_count, char **error);
+				     u32 dev_count, struct dm_dev *const *replicas,
+				     u32 replica_count, char **error);
 /* The runtime that is the mapped device md_devt, counted, or NULL. */
 struct fvp_runtime *fvp_runtime_find(dev_t md_devt);
 void fvp_runtime_put(struct fvp_runtime *runtime);
 
-/* True if devt is a pool or a pool's flash device.  Caller holds fvp_registry_mutex. */
+/*
+ * replica.c: opens those of the devices that the runtime has not yet, and adds them to its
+ * pool if it is open.  0 or -errno with a message.  Caller holds fvp_registry_mutex.
+ */
+int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *replicas, u32 count,
+			     char **error);
+/* Closes what no leg of the pool uses; all of them if there is no pool.  Likewise. */
+void fvp_runtime_close_replicas(struct fvp_runtime *runtime);
+/* The message replica-remove.  0 or -errno.  Sleeps. */
+int fvp_runtime_remove_replica(struct fvp_runtime *runtime, const char *uuid);
+
+/* True if devt is a pool, a pool's flash device or a replica.  Caller holds fvp_registry_mutex. */
 bool fvp_runtime_owns(dev_t devt);
 
 void fvp_watch_add(struct fvp_runtime *runtime, struct fvp_watch *watch, struct dm_table *table);

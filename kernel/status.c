@@ -84,6 +84,41 @@ static const char *loading_word(const struct fvp_pool *pool)
 	return READ_ONCE(pool->loading) ? "loading" : "loaded";
 }
 
+static const char *const leg_states[] = {
+	[FVP_LEG_OUT] = "out",
+	[FVP_LEG_DROPPING] = "dropping",
+	[FVP_LEG_SYNCING] = "syncing",
+	[FVP_LEG_IN] = "in",
+};
+
+/* Adds the replicas to what has sz characters; returns how many there are then. */
+static unsigned int status_legs(struct fvp_pool *pool, char *result, unsigned int sz,
+				unsigned int maxlen)
+{
+	u64 acks, ns;
+	u32 i;
+
+	mutex_lock(&pool->super_mutex);
+	DMEMIT(" legset=%u replicas=%u", pool->super->legset_gen, pool->leg_count);
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		struct fvp_leg *leg = &pool->leg[i];
+
+		if (leg->state == FVP_LEG_NONE)
+			continue;
+		spin_lock_irq(&pool->leg_lock);
+		acks = leg->acks;
+		ns = leg->ack_ns;
+		spin_unlock_irq(&pool->leg_lock);
+		DMEMIT(" replica%u=%pUb,%s,%s,%u,%llu,%llu,%llu", i, leg->uuid,
+		       leg_states[READ_ONCE(leg->state)],
+		       leg->dev ? fvp_host_dev_name(leg->dev) : "-", leg->slot_count,
+		       READ_ONCE(leg->failures), acks,
+		       acks ? div64_u64(ns, acks * NSEC_PER_USEC) : 0);
+	}
+	mutex_unlock(&pool->super_mutex);
+	return sz;
+}
+
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 {
 	const struct volume_sum sum = sum_volumes(pool);
@@ -106,6 +141,7 @@ void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 	DMEMIT(" dirty_sectors=%llu dirty_span_sectors=%llu dirty_limit_sectors=%llu",
 	       sum.dirty_sectors, fvp_pool_dirty_span(pool), fvp_pool_dirty_limit(pool));
 	DMEMIT(" waiting=%u waiting_sectors=%llu", waiting, waiting_sectors);
+	sz = status_legs(pool, result, sz, maxlen);
 #define EMIT(field) DMEMIT(" " #field "=%lld", (s64)atomic64_read(&stats->field))
 	EMIT(flash_written_sectors);
 	EMIT(inserted_sectors);
@@ -136,6 +172,8 @@ void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned 
 	DMEMIT(" dirty_sectors=%llu dirty_in=%llu dirty_out=%llu dirty_age_ms=%llu", dirty.sectors,
 	       dirty.in, dirty.out, dirty.age_ms);
 	DMEMIT(" destage_rate=%llu lost_sectors=%llu", dirty.rate, dirty.lost_sectors);
+	DMEMIT(" replicas=%u replicas_in=%u replicas_min=%u replica_mask=%x", hweight8(vol->legs),
+	       hweight8(vol->legs & fvp_legs_in(vol->pool)), vol->legs_min, vol->legs);
 	DMEMIT(" index_bytes=%llu index_extents=%llu live_sectors=%llu",
 	       fvp_index_bytes(&vol->index), (u64)atomic64_read(&vol->index.extents),
 	       (u64)atomic64_read(&vol->index.live_sectors));

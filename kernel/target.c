@@ -422,6 +422,8 @@ static int target_message(struct dm_target *ti, unsigned int argc, char **argv, 
 		err = set_mode(inst, argv[1]);
 	} else if (argc == 2 && !strcmp(argv[0], "order")) {
 		err = set_order(inst, argv[1]);
+	} else if (argc >= 2 && !strcmp(argv[0], "replicas")) {
+		err = fvp_message_replicas(inst->vol, argc - 1, argv + 1);
 	} else if (argc == 1 && !strcmp(argv[0], "flush")) {
 		fvp_reply_flush(inst->vol, result, maxlen);
 		err = 1;
@@ -440,8 +442,9 @@ static int target_message(struct dm_target *ti, unsigned int argc, char **argv, 
 			pr_err("volume %pUb: its content could not be dropped: error %d\n",
 			       &inst->att->uuid, err);
 	} else {
-		pr_err("volume %pUb: unknown message '%s': mode <mode>, order <order>, flush, "
-		       "lost, forget-lost, keep, forget and drop are known\n",
+		pr_err("volume %pUb: unknown message '%s': mode <mode>, order <order>, "
+		       "replicas <min> [<uuid>...], flush, lost, forget-lost, keep, forget and "
+		       "drop are known\n",
 		       &inst->att->uuid, argv[0]);
 		err = -EINVAL;
 	}
@@ -467,7 +470,7 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 struct target_type fvp_volume_target = {
 	.name = FVP_TARGET_VOLUME,
-	.version = { 1, 1, 0 },
+	.version = { 1, 2, 0 },
 	.module = THIS_MODULE,
 	.features = DM_TARGET_SINGLETON,
 	.ctr = target_ctr,

@@ -15,8 +15,9 @@ extern struct target_type fvp_volume_target;
 struct fvp_pool_instance {
 	struct fvp_runtime *runtime; /* counted */
 	struct fvp_watch watch;
-	u32 dev_count;
-	struct dm_dev *devs[FVP_DEVICES_MAX]; /* as in the table line */
+	u32 flash_count;
+	u32 dev_count; /* flash devices, then replicas */
+	struct dm_dev *devs[FVP_DEVICES_MAX + FVP_LEGS_MAX]; /* as in the table line */
 };
 
 /* ti->private of an fvp instance. */
@@ -51,6 +52,9 @@ const char *fvp_order_name(enum fvp_order order);
 /* STATUSTYPE_INFO lines, as fvp_uapi.h has them. */
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen);
 void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned int maxlen);
+
+/* The message replicas: <min> [<uuid>...].  0 or -errno.  Sleeps. */
+int fvp_message_replicas(struct fvp_volume *vol, unsigned int argc, char **argv);
 
 /* Answers of the messages flush and lost, likewise.  Sleep. */
 void fvp_reply_flush(struct fvp_volume *vol, char *result, unsigned int maxlen);
