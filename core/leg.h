@@ -34,7 +34,7 @@ struct fvp_super;
 #define FVP_LEG_TIMEOUT_MS 2000
 
 /* Slots that dirty data cannot take: open and sealing segments, and what waits to be free. */
-#define FVP_LEG_SLOTS_SPARE 10
+#define FVP_LEG_SLOTS_SPARE (FVP_LEG_SLOTS_MIN - 2)
 
 enum fvp_leg_state {
 	FVP_LEG_NONE, /* the pool has no such leg */
@@ -164,7 +164,7 @@ int fvp_legs_find(struct fvp_pool *pool, const struct fvp_pool_params *params, c
 int fvp_legs_start(struct fvp_pool *pool);
 
 /*
- * Adds a replica, with a superblock of the pool's on it (fvp_leg_format()), or gives a leg
+ * Adds a replica, with a superblock of the pool's on it (fvp_super_replica()), or gives a leg
  * whose device was lost another way to it.  It is synced in the background.  0 or -errno
  * with a message.  Sleeps.
  */
@@ -175,10 +175,6 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
  * volume does.  The device is not used any more on return.  Sleeps.
  */
 int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t err_len);
-
-/* Writes *super, of some pool, as the superblock of a new replica on a device. */
-int fvp_leg_layout(const struct fvp_super *pool_super, u64 device_sectors, const u8 uuid[16],
-		   struct fvp_super *super);
 
 /* Index of the leg with that uuid, or -1.  Caller holds super_mutex. */
 int fvp_leg_find(const struct fvp_pool *pool, const u8 uuid[16]);

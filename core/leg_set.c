@@ -15,30 +15,6 @@ int fvp_leg_find(const struct fvp_pool *pool, const u8 uuid[16])
 	return -1;
 }
 
-int fvp_leg_layout(const struct fvp_super *pool_super, u64 device_sectors, const u8 uuid[16],
-		   struct fvp_super *super)
-{
-	int err;
-
-	memset(super, 0, sizeof(*super));
-	super->incompat = FVP_INCOMPAT_LEGS;
-	memcpy(super->pool_uuid, pool_super->pool_uuid, 16);
-	memcpy(super->device_uuid, uuid, 16);
-	memcpy(super->members[0], uuid, 16);
-	super->generation = 1;
-	super->pool_key = pool_super->pool_key;
-	super->tail_gen = 1;
-	super->device_count = 1;
-	super->block_sectors = pool_super->block_sectors;
-	super->next_volume_id = 1;
-	memcpy(super->label, pool_super->label, sizeof(super->label));
-	super->role = FVP_ROLE_REPLICA;
-	err = fvp_super_layout(super, device_sectors, pool_super->segment_sectors);
-	if (!err && super->segment_count < FVP_LEG_SLOTS_SPARE + 2)
-		err = -ENOSPC;
-	return err;
-}
-
 /* --- a device for a leg --- */
 
 void fvp_leg_memory_free(struct fvp_leg *leg)
@@ -105,7 +81,7 @@ int fvp_leg_check(struct fvp_pool *pool, struct fvp_dev *dev, const struct fvp_s
 	}
 	if (super->segment_sectors != pool->segment_sectors ||
 	    super->block_sectors != pool->block_sectors ||
-	    super->segment_count < FVP_LEG_SLOTS_SPARE + 2) {
+	    super->segment_count < FVP_LEG_SLOTS_MIN) {
 		snprintf(err, err_len, "%s: a replica of a geometry that does not fit its pool",
 			 name);
 		return -EINVAL;

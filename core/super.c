@@ -274,3 +274,27 @@ int fvp_super_layout(struct fvp_super *super, u64 device_sectors, u32 segment_se
 	super->segment_count = (u32)min_t(u64, div_u64(room, (u32)seg), U32_MAX / 2);
 	return super->segment_count ? 0 : -ENOSPC;
 }
+
+int fvp_super_replica(const struct fvp_super *pool_super, u64 device_sectors, const u8 uuid[16],
+		      struct fvp_super *super)
+{
+	int err;
+
+	memset(super, 0, sizeof(*super));
+	super->incompat = FVP_INCOMPAT_LEGS;
+	memcpy(super->pool_uuid, pool_super->pool_uuid, 16);
+	memcpy(super->device_uuid, uuid, 16);
+	memcpy(super->members[0], uuid, 16);
+	super->generation = 1;
+	super->pool_key = pool_super->pool_key;
+	super->tail_gen = 1;
+	super->device_count = 1;
+	super->block_sectors = pool_super->block_sectors;
+	super->next_volume_id = 1;
+	memcpy(super->label, pool_super->label, sizeof(super->label));
+	super->role = FVP_ROLE_REPLICA;
+	err = fvp_super_layout(super, device_sectors, pool_super->segment_sectors);
+	if (!err && super->segment_count < FVP_LEG_SLOTS_MIN)
+		err = -ENOSPC;
+	return err;
+}

@@ -95,6 +95,13 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 int fvp_super_layout(struct fvp_super *super, u64 device_sectors, u32 segment_sectors);
 
 /*
+ * Makes *super that of a new replica of uuid for a pool, of which pool_super is any.  0 or
+ * -ENOSPC: it would have fewer than FVP_LEG_SLOTS_MIN slots.
+ */
+int fvp_super_replica(const struct fvp_super *pool_super, u64 device_sectors, const u8 uuid[16],
+		      struct fvp_super *super);
+
+/*
  * Reads the newest valid copy of a device.  *super is the caller's.  Sleeps.  Errors
  * as fvp_super_peek(), and -EIO.
  */

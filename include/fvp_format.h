@@ -102,6 +102,8 @@ enum fvp_disk_role {
 	FVP_ROLE_REPLICA = 1,
 };
 
+#define FVP_LEG_SLOTS_MIN 12 /* segments that a replica has room for, at least */
+
 #define FVP_LEG_USED 1u
 /* Has all dirty data of its volumes, as of the superblock's legset_gen. */
 #define FVP_LEG_IN_SYNC 2u

@@ -69,7 +69,7 @@ void legs_format(const struct fvp_super *pool_super)
 			uuid[n] = (u8)shim_rng_next(&sim.rng);
 		dev->dead = false;
 		m.leg_added[i] = false;
-		if (fvp_leg_layout(pool_super, dev->sectors, uuid, &made))
+		if (fvp_super_replica(pool_super, dev->sectors, uuid, &made))
 			shim_die("cannot lay out a replica");
 		fvp_super_encode(&made, copy);
 		for (u32 c = 0; c < 2; c++)
