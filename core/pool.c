@@ -289,6 +289,8 @@ static int recover_note(struct fvp_pool *pool)
 	int err;
 
 	mutex_lock(&pool->super_mutex);
+	if (!pool->super->recover_base)
+		pool->super->recover_base = pool->super->legset_gen;
 	pool->super->legset_gen++;
 	err = fvp_super_write(pool, NULL);
 	mutex_unlock(&pool->super_mutex);

@@ -14,6 +14,7 @@
 #include "bounce.h"
 #include "dirty.h"
 #include "hit.h"
+#include "leg.h"
 #include "lost.h"
 #include "pool.h"
 #include "populate.h"
@@ -284,6 +285,20 @@ static enum fvp_map read_again(struct fvp_volume *vol, struct fvp_request *rq)
 	return fvp_read_unserved(vol, rq);
 }
 
+/*
+ * Dirty data that flash does not give: may it help to try again?  A replica leg has it,
+ * perhaps: then destaging takes it from there, and the origin has it after that.
+ */
+static bool read_may_help(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	if (rq->tries++ < READ_TRIES)
+		return true;
+	if (!(fvp_legs_in(vol->pool) & vol->legs) || rq->tries > READ_WAITS)
+		return false;
+	fvp_volume_flush(vol);
+	return true;
+}
+
 void fvp_read_fallback(struct fvp_volume *vol, struct fvp_request *rq, u64 addr)
 {
 	enum fvp_map map;
@@ -297,7 +312,7 @@ void fvp_read_fallback(struct fvp_volume *vol, struct fvp_request *rq, u64 addr)
 		 * Only flash has it, or some of it: again, a few times.  (An extent may be
 		 * clean in part, and is left alone until all is.)
 		 */
-		if (addr != FVP_ADDR_NONE && rq->tries++ == READ_TRIES) {
+		if (addr != FVP_ADDR_NONE && !read_may_help(vol, rq)) {
 			fvp_host_complete(rq, -EIO);
 			return;
 		}

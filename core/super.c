@@ -99,6 +99,7 @@ void fvp_super_encode(const struct fvp_super *super, void *out)
 	disk->legset_gen = cpu_to_le32(super->legset_gen);
 	disk->role = super->role;
 	disk->leg_index = super->leg_index;
+	disk->recover_base = cpu_to_le32(super->recover_base);
 	for (i = 0; i < FVP_LEGS_MAX; i++) {
 		memcpy(disk->legs[i].uuid, super->legs[i].uuid, 16);
 		disk->legs[i].flags = cpu_to_le32(super->legs[i].flags);
@@ -240,6 +241,7 @@ int fvp_super_decode(const void *in, u32 in_bytes, u64 device_sectors, struct fv
 	super->legset_gen = le32_to_cpu(disk->legset_gen);
 	super->role = disk->role;
 	super->leg_index = disk->leg_index;
+	super->recover_base = le32_to_cpu(disk->recover_base);
 	for (i = 0; i < FVP_LEGS_MAX; i++) {
 		memcpy(super->legs[i].uuid, disk->legs[i].uuid, 16);
 		super->legs[i].flags = le32_to_cpu(disk->legs[i].flags);

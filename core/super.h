@@ -56,6 +56,7 @@ struct fvp_super {
 	u32 legset_gen;
 	u8 role; /* enum fvp_disk_role */
 	u8 leg_index;
+	u32 recover_base; /* leg set that a recovery from this replica began with, or 0 */
 	struct fvp_super_leg legs[FVP_LEGS_MAX];
 	struct fvp_super_volume volumes[FVP_VOLUMES_MAX];
 	u64 pinned[FVP_PINNED_MAX]; /* ascending */
