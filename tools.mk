@@ -6,28 +6,34 @@ TOOLS_PC := devmapper blkid json-c uuid
 TOOLS_SRCS := $(wildcard tools/*.c)
 FVP_SRCS := $(filter-out tools/replay%.c tools/fvp-replay.c,$(TOOLS_SRCS))
 REPLAY_SRCS := tools/fvp-replay.c $(wildcard tools/replay_*.c)
-# What core/super.c needs of the kernel's names.
-SHIM_BASE_SRCS ?= shim/crc32c.c shim/lib.c shim/alloc.c
+# `fvp recover` runs all of core in the tool's own process.
+TOOLS_CORE_SRCS := $(wildcard core/*.c)
+TOOLS_SHIM_SRCS := $(wildcard shim/*.c)
 
 .PHONY: tools tools-install
 tools: out/fvp out/fvp-replay
 
-# Only flash.c sees core's headers, and with them the kernel's names.
-out/tools/flash.o out/tools/core_super.o: TOOLS_INCLUDE := -Ishim -Icore
-out/tools/%.o: tools/%.c $(wildcard tools/*.h include/*.h core/super.h)
+# Only flash.c and recover/core.c see core's headers, and with them the kernel's names.
+out/tools/flash.o: TOOLS_INCLUDE := -Ishim -Icore
+out/tools/%.o: tools/%.c $(wildcard tools/*.h include/*.h core/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Itools -Iinclude $(TOOLS_INCLUDE) $(shell pkg-config --cflags $(TOOLS_PC)) -c -o $@ $<
 
-out/tools/core_%.o: core/%.c $(wildcard include/*.h core/super.h shim/*.h)
+# core/pool.h before tools/pool.h.
+out/tools/recover_core.o: tools/recover/core.c $(wildcard tools/*.h include/*.h core/*.h shim/*.h)
 	@mkdir -p $(@D)
-	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Iinclude $(TOOLS_INCLUDE) -c -o $@ $<
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -fno-strict-aliasing -Icore -Ishim -Iinclude -Itools -c -o $@ $<
+
+out/tools/core_%.o: core/%.c $(wildcard include/*.h core/*.h shim/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -fno-strict-aliasing -Iinclude -Ishim -Icore -c -o $@ $<
 
 out/tools/shim_%.o: shim/%.c $(wildcard shim/*.h)
 	@mkdir -p $(@D)
-	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Ishim -Icore -Iinclude -c -o $@ $<
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -fno-strict-aliasing -Ishim -Icore -Iinclude -c -o $@ $<
 
-FVP_OBJS := $(FVP_SRCS:tools/%.c=out/tools/%.o) out/tools/core_super.o \
-	$(patsubst shim/%.c,out/tools/shim_%.o,$(SHIM_BASE_SRCS))
+FVP_OBJS := $(FVP_SRCS:tools/%.c=out/tools/%.o) out/tools/recover_core.o $(TOOLS_CORE_SRCS:core/%.c=out/tools/core_%.o) \
+	$(TOOLS_SHIM_SRCS:shim/%.c=out/tools/shim_%.o)
 
 out/fvp: $(FVP_OBJS)
 	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -o $@ $^ $(shell pkg-config --libs $(TOOLS_PC)) -lpthread

@@ -154,8 +154,10 @@ struct fvp_disk_super {
 	__u8 role; /* enum fvp_disk_role */
 	__u8 leg_index; /* of a replica */
 	__le16 reserved1;
+	/* Replica: the leg set that a recovery from it began with; 0: none has. */
+	__le32 recover_base;
 	struct fvp_disk_leg legs[FVP_LEGS_MAX];
-	__u8 reserved[3528];
+	__u8 reserved[3524];
 };
 
 /* Magic and kind of a block header. */

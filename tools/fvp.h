@@ -7,7 +7,8 @@
  *	wait.c		until the origin has all, with progress
  *	dm.c		device-mapper ioctls; kmsg.c: why the kernel refused one
  *	device.c	block devices: size, who holds them, what they contain
- *	flash.c		superblocks: the only file that knows core/
+ *	flash.c		superblocks: knows core/super.h
+ *	recover.c	the verb; recover/core.c runs all of core/ over files, in this process
  *	report.c	status lines; waiting.c: volumes whose origin is not there
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
@@ -38,20 +39,24 @@ enum fvp_exit {
 int fvp_error(enum fvp_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fvp_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Verbs: argv[0] is the last word of the verb. */
+/*
+ * Verbs: argv[0] is the last word of the verb.  (Some are called so as core has functions of
+ * the plain names.)
+ */
 int fvp_pool_create(int argc, char **argv);
 int fvp_pool_start(int argc, char **argv);
 int fvp_pool_stop(int argc, char **argv);
 int fvp_pool_show(int argc, char **argv);
 int fvp_pool_destroy(int argc, char **argv);
-int fvp_volume_attach(int argc, char **argv);
-int fvp_volume_detach(int argc, char **argv);
+int fvp_volume_attach_verb(int argc, char **argv);
+int fvp_volume_detach_verb(int argc, char **argv);
 int fvp_volume_mode(int argc, char **argv);
 int fvp_volume_order(int argc, char **argv);
-int fvp_volume_flush(int argc, char **argv);
+int fvp_volume_flush_verb(int argc, char **argv);
 int fvp_volume_forget(int argc, char **argv);
 int fvp_volume_show(int argc, char **argv);
 int fvp_status(int argc, char **argv);
+int fvp_recover(int argc, char **argv);
 
 /* Prints the help of the verb being run: to stdout and FVP_OK, or to stderr and FVP_USAGE. */
 int fvp_help(void);

@@ -28,7 +28,7 @@ static const struct verb {
 	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
 	  "  --yes               do not ask\n"
 	  "  --accept-data-loss  also if it has acknowledged writes that no origin has\n" },
-	{ "volume", "attach", fvp_volume_attach,
+	{ "volume", "attach", fvp_volume_attach_verb,
 	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
 	  "[--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
@@ -47,7 +47,7 @@ static const struct verb {
 	  "the\n"
 	  "               origin since (default where fvp makes the device)\n"
 	  "  --cold       forget such content (default for device-mapper devices)\n" },
-	{ "volume", "detach", fvp_volume_detach, "NAME [--keep] [--leave-dirty]",
+	{ "volume", "detach", fvp_volume_detach_verb, "NAME [--keep] [--leave-dirty]",
 	  "Ends acceleration.  A device-mapper device goes on with its old table, without a "
 	  "break;\n"
 	  "a device that fvp made must not be open, and is removed.  What write-back has\n"
@@ -62,7 +62,7 @@ static const struct verb {
 	  "In which order the origin gets what write-back has acknowledged: strict (always a "
 	  "state\n"
 	  "that a power cut could have left) or relaxed (less to write, no such promise).\n" },
-	{ "volume", "flush", fvp_volume_flush, "NAME [--wait]",
+	{ "volume", "flush", fvp_volume_flush_verb, "NAME [--wait]",
 	  "Writes to the origin, as fast as it goes, all that has been acknowledged up to now.\n"
 	  "  --wait  until it is there; may be interrupted\n" },
 	{ "volume", "forget", fvp_volume_forget, "NAME [--accept-data-loss]",
@@ -70,6 +70,14 @@ static const struct verb {
 	  "attached.  NAME may be a uuid.\n"
 	  "  --accept-data-loss  give them up: the origin's own content counts again\n" },
 	{ "volume", "show", fvp_volume_show, "[NAME] [--json]", "Shows one volume, or all.\n" },
+	{ NULL, "recover", fvp_recover,
+	  "DEVICE... [--origin UUID=DEVICE]... [--dry-run] [--accept-data-loss] [--json]",
+	  "Writes acknowledged writes that are on replicas (or on the flash of a pool that is not\n"
+	  "active) to their origins, in order.  May be interrupted and repeated.  No module is\n"
+	  "needed; nobody may use the origins.\n"
+	  "  --origin UUID=DEVICE  where a volume's origin is, if it is not found by itself\n"
+	  "  --dry-run             show what is there, write nothing\n"
+	  "  --accept-data-loss    give up what a replica cannot give\n" },
 	{ NULL, "status", fvp_status, "[--json]",
 	  "Shows all pools and volumes, and whether the host can be rebooted.\n" },
 };

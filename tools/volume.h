@@ -24,6 +24,13 @@ struct fvp_attach {
 	uint64_t held_us; /* out: how long I/O was held */
 };
 
+/*
+ * The uuid that a volume on this origin gets if none is given; dm: its device-mapper
+ * device, or NULL.  False: nothing tells it from others.
+ */
+bool fvp_volume_uuid(const struct fvp_device *origin, const struct fvp_dm_device *dm,
+		     char text[40]);
+
 /* The volume's table over the given origin device. */
 void fvp_attach_table(const struct fvp_attach *attach, unsigned int origin_major,
 		      unsigned int origin_minor, struct fvp_dm_table *table);

@@ -84,12 +84,7 @@ static int parse(int argc, char **argv, struct options *options)
 	return FVP_OK;
 }
 
-/*
- * The volume's uuid: the same for the same storage, so that a later attach finds
- * its content.
- */
-static void choose_uuid(struct fvp_attach *attach, const char *wanted,
-			const struct fvp_dm_device *dm)
+bool fvp_volume_uuid(const struct fvp_device *origin, const struct fvp_dm_device *dm, char text[40])
 {
 	/* Namespace of fvp's volumes: any fixed random uuid. */
 	static const uuid_t fvp_space = { 0x5b, 0x0e, 0x2c, 0x7d, 0x9f, 0x41, 0x4b, 0x86,
@@ -97,15 +92,30 @@ static void choose_uuid(struct fvp_attach *attach, const char *wanted,
 	char identity[600];
 	uuid_t uuid;
 
+	if (!fvp_device_identity(origin, dm ? dm->uuid : NULL, identity, sizeof(identity))) {
+		if (!dm)
+			return false;
+		snprintf(identity, sizeof(identity), "dm-name %s %llu", dm->name,
+			 (unsigned long long)origin->sectors);
+	}
+	uuid_generate_sha1(uuid, fvp_space, identity, strlen(identity));
+	uuid_unparse_lower(uuid, text);
+	return true;
+}
+
+/*
+ * The volume's uuid: the same for the same storage, so that a later attach finds
+ * its content.
+ */
+static void choose_uuid(struct fvp_attach *attach, const char *wanted,
+			const struct fvp_dm_device *dm)
+{
+	uuid_t uuid;
+
+	if (!wanted && fvp_volume_uuid(&attach->origin, dm, attach->uuid))
+		return;
 	if (wanted) {
 		uuid_parse(wanted, uuid);
-	} else if (fvp_device_identity(&attach->origin, dm ? dm->uuid : NULL, identity,
-				       sizeof(identity))) {
-		uuid_generate_sha1(uuid, fvp_space, identity, strlen(identity));
-	} else if (dm) {
-		snprintf(identity, sizeof(identity), "dm-name %s %llu", dm->name,
-			 (unsigned long long)attach->origin.sectors);
-		uuid_generate_sha1(uuid, fvp_space, identity, strlen(identity));
 	} else {
 		uuid_generate_random(uuid);
 		fvp_warn("%s has neither a uuid nor a serial number: to find its content at the "
@@ -362,7 +372,7 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 	return ret;
 }
 
-int fvp_volume_attach(int argc, char **argv)
+int fvp_volume_attach_verb(int argc, char **argv)
 {
 	struct options options = { 0 };
 	struct fvp_attach what = { 0 };

@@ -183,7 +183,7 @@ static int detach(const struct fvp_view *volume, const struct options *options)
 	return ret;
 }
 
-int fvp_volume_detach(int argc, char **argv)
+int fvp_volume_detach_verb(int argc, char **argv)
 {
 	static const struct option known[] = { { "keep", no_argument, NULL, 'k' },
 					       { "leave-dirty", no_argument, NULL, 'l' },

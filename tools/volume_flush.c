@@ -42,7 +42,7 @@ static int flush(const char *name, bool wait)
 	return FVP_OK;
 }
 
-int fvp_volume_flush(int argc, char **argv)
+int fvp_volume_flush_verb(int argc, char **argv)
 {
 	static const struct option known[] = { { "wait", no_argument, NULL, 'w' }, { 0 } };
 	struct fvp_views volumes;

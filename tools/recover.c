@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/* fvp recover: acknowledged writes from replicas to their origins, without the module. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#include "fvp.h"
+#include "recover.h"
+#include "report.h"
+#include "volume.h"
+
+#define DEVICES_MAX (FVP_FLASH_MAX + 4)
+#define ORIGINS_MAX 256
+
+struct origin {
+	char uuid[FVP_UUID_TEXT_BYTES];
+	const char *path;
+};
+
+struct options {
+	struct origin origin[ORIGINS_MAX];
+	unsigned int origins;
+	bool dry_run, accept_loss, json;
+};
+
+/* All devices; how far each volume came. */
+struct run {
+	struct options options;
+	struct fvp_device dev[DEVICES_MAX];
+	struct fvp_recover_device look[DEVICES_MAX];
+	unsigned int count;
+	unsigned int done, left; /* volumes */
+	int worst; /* exit code */
+	struct json_object *list;
+};
+
+static int origin_parse(char *text, struct options *options)
+{
+	struct origin *origin = &options->origin[options->origins];
+	char *path = strchr(text, '=');
+	uuid_t uuid;
+
+	if (path)
+		*path++ = '\0';
+	if (!path || !*path || uuid_parse(text, uuid))
+		return fvp_usage("--origin wants UUID=DEVICE");
+	if (options->origins++ == ORIGINS_MAX)
+		return fvp_usage("too many origins");
+	uuid_unparse_lower(uuid, origin->uuid);
+	origin->path = path;
+	return FVP_OK;
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {
+		{ "origin", required_argument, NULL, 'o' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "accept-data-loss", no_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 },
+	};
+	int c, ret = FVP_OK;
+
+	while (!ret && (c = getopt_long(argc, argv, "n", known, NULL)) != -1) {
+		if (c == 'o')
+			ret = origin_parse(optarg, options);
+		else if (c == 'n')
+			options->dry_run = true;
+		else if (c == 'a')
+			options->accept_loss = true;
+		else if (c == 'j')
+			options->json = true;
+		else
+			ret = fvp_usage("see fvp recover --help");
+	}
+	if (!ret && argc == optind)
+		ret = fvp_usage("name the replicas, or the flash devices of a pool");
+	if (!ret && argc - optind > DEVICES_MAX)
+		ret = fvp_usage("at most %d devices", DEVICES_MAX);
+	return ret;
+}
+
+/* ---- which devices may be used ---- */
+
+static bool has_flash(const struct run *run)
+{
+	for (unsigned int i = 0; i < run->count; i++)
+		if (!run->look[i].replica)
+			return true;
+	return false;
+}
+
+/* Replicas alone: none may have missed what another of them has. */
+static int replicas_check(const struct run *run)
+{
+	const struct fvp_recover_device *look = run->look;
+	unsigned int newest = 0;
+
+	for (unsigned int i = 1; i < run->count; i++)
+		if (look[i].legset_gen > look[newest].legset_gen)
+			newest = i;
+	for (unsigned int i = 0; i < run->count; i++) {
+		uint32_t least = look[newest].recover_base ? look[newest].recover_base
+							   : look[newest].legset_gen;
+
+		if (look[i].legset_gen < least)
+			return fvp_error(FVP_REFUSED,
+					 "%s knows leg set %u, %s knows %u: it has missed "
+					 "acknowledged writes. Leave it out",
+					 run->dev[i].path, look[i].legset_gen,
+					 run->dev[newest].path, look[newest].legset_gen);
+		if (!look[i].in_sync)
+			return fvp_error(FVP_REFUSED,
+					 "%s was not in sync when it was last written to: it does "
+					 "not have all acknowledged writes. Leave it out",
+					 run->dev[i].path);
+	}
+	return FVP_OK;
+}
+
+static int devices_check(struct run *run)
+{
+	for (unsigned int i = 0; i < run->count; i++) {
+		int ret = fvp_recover_look(&run->dev[i], &run->look[i]);
+
+		if (ret)
+			return ret;
+		if (strcmp(run->look[i].pool_uuid, run->look[0].pool_uuid))
+			return fvp_error(FVP_REFUSED,
+					 "%s is of pool %s (%s), %s of pool %s (%s): one pool at a "
+					 "time",
+					 run->dev[0].path, run->look[0].label,
+					 run->look[0].pool_uuid, run->dev[i].path,
+					 run->look[i].label, run->look[i].pool_uuid);
+	}
+	/* With the pool's flash, core itself holds the replicas against it. */
+	return has_flash(run) ? FVP_OK : replicas_check(run);
+}
+
+/* ---- origins ---- */
+
+/* Is there a device of this name that would be this very volume? */
+static bool origin_guess(const char *name, const struct fvp_recover_volume *volume,
+			 struct fvp_device *dev)
+{
+	struct fvp_dm_device dm;
+	char path[FVP_PATH_BYTES], uuid[40] = "";
+	bool is_dm;
+
+	is_dm = !fvp_dm_read(name, FVP_DM_TABLE, &dm);
+	snprintf(path, sizeof(path), is_dm ? "/dev/mapper/%s" : "/dev/%s", name);
+	if (!access(path, F_OK) && !fvp_device_find(path, dev))
+		fvp_volume_uuid(dev, is_dm ? &dm : NULL, uuid);
+	if (is_dm)
+		fvp_dm_free(&dm);
+	return !strcmp(uuid, volume->uuid);
+}
+
+static int origin_find(const struct options *options, const struct fvp_recover_volume *volume,
+		       struct fvp_device *dev)
+{
+	for (unsigned int i = 0; i < options->origins; i++)
+		if (!strcmp(options->origin[i].uuid, volume->uuid))
+			return fvp_device_find(options->origin[i].path, dev);
+	if (volume->name[0] &&
+	    (origin_guess(volume->name, volume, dev) ||
+	     (!strncmp(volume->name, "fvp-", 4) && origin_guess(volume->name + 4, volume, dev))))
+		return FVP_OK;
+	return fvp_error(FVP_ABSENT,
+			 "the origin of volume %s%s%s%s is not found: give --origin %s=DEVICE",
+			 volume->name, volume->name[0] ? " (" : "", volume->uuid,
+			 volume->name[0] ? ")" : "", volume->uuid);
+}
+
+/* ---- volumes ---- */
+
+static void report(struct run *run, const struct fvp_recover_volume *volume, const char *origin,
+		   int ret)
+{
+	const char *state = run->options.dry_run ? "waiting" : ret ? "left" : "recovered";
+	struct json_object *object;
+
+	if (run->options.json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "uuid", json_object_new_string(volume->uuid));
+		json_object_object_add(object, "name", json_object_new_string(volume->name));
+		json_object_object_add(object, "origin",
+				       origin ? json_object_new_string(origin) : NULL);
+		json_object_object_add(object, "dirty_bytes",
+				       json_object_new_int64((int64_t)volume->dirty_bytes));
+		json_object_object_add(object, "state", json_object_new_string(state));
+		json_object_array_add(run->list, object);
+		return;
+	}
+	printf("%s: volume %s (%s) on %s: %llu bytes\n", state, volume->name, volume->uuid,
+	       origin ? origin : "no origin", (unsigned long long)volume->dirty_bytes);
+	fflush(stdout);
+}
+
+static void volume_run(struct run *run, struct fvp_recover *r,
+		       const struct fvp_recover_volume *volume)
+{
+	struct fvp_device origin = { .fd = -1 };
+	bool found;
+	int ret = origin_find(&run->options, volume, &origin);
+
+	found = !ret;
+	if (!ret && !run->options.dry_run) {
+		ret = fvp_device_open_exclusive(&origin, true);
+		if (!ret)
+			ret = fvp_recover_volume(r, volume, &origin, run->options.accept_loss,
+						 isatty(STDERR_FILENO));
+		fvp_device_close(&origin);
+	}
+	if (ret)
+		run->worst = ret;
+	run->left += ret != FVP_OK;
+	run->done += ret == FVP_OK;
+	report(run, volume, found ? origin.path : NULL, ret);
+}
+
+/* What one replica has, or a whole pool. */
+static int pass(struct run *run, unsigned int first, unsigned int count)
+{
+	struct fvp_recover_volume *list;
+	struct fvp_recover *r;
+	unsigned int volumes;
+	int ret = fvp_recover_open(&run->dev[first], &run->look[first], count, run->options.dry_run,
+				   &r);
+
+	if (ret)
+		return ret;
+	volumes = fvp_recover_volumes(r, &list);
+	for (unsigned int i = 0; i < volumes; i++)
+		volume_run(run, r, &list[i]);
+	free(list);
+	fvp_recover_close(r);
+	return FVP_OK;
+}
+
+static int passes(struct run *run)
+{
+	int ret = FVP_OK;
+
+	if (has_flash(run))
+		return pass(run, 0, run->count);
+	for (unsigned int i = 0; i < run->count && !ret; i++)
+		ret = pass(run, i, 1);
+	return ret;
+}
+
+static void summary(struct run *run)
+{
+	struct json_object *object;
+
+	if (run->options.json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "pool",
+				       json_object_new_string(run->look[0].pool_uuid));
+		json_object_object_add(object, "dry_run",
+				       json_object_new_boolean(run->options.dry_run));
+		json_object_object_add(object, "volumes", run->list);
+		run->list = NULL;
+		fvp_json_print(object);
+	} else if (!run->done && !run->left) {
+		printf("nothing to recover: all origins have all acknowledged writes\n");
+	} else if (run->options.dry_run) {
+		printf("nothing was written\n");
+	}
+}
+
+int fvp_recover(int argc, char **argv)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int ret;
+
+	if (!run)
+		abort();
+	ret = parse(argc, argv, &run->options);
+	for (; !ret && run->count < (unsigned int)(argc - optind); run->count++) {
+		struct fvp_device *dev = &run->dev[run->count];
+
+		dev->fd = -1;
+		ret = fvp_device_find(argv[optind + (int)run->count], dev);
+		if (!ret)
+			ret = fvp_device_open_exclusive(dev, !run->options.dry_run);
+	}
+	if (!ret)
+		ret = devices_check(run);
+	run->list = json_object_new_array();
+	if (!ret)
+		ret = passes(run);
+	if (!ret)
+		summary(run);
+	if (!ret)
+		ret = run->worst;
+	json_object_put(run->list);
+	for (unsigned int i = 0; i < run->count; i++)
+		if (run->dev[i].fd >= 0)
+			fvp_device_close(&run->dev[i]);
+	free(run);
+	return ret;
+}

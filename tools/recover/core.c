@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Recovery with core's own code: the pool is opened in this process, over the shim, and
+ * its volumes are destaged as the module does it.  So all that holds for the module's
+ * destaging holds here: order, checksums, watermarks, what a power cut may do.
+ *
+ * I/O is done at once, one after the other, and its end reported as an interrupt.
+ */
+#include "pool.h" /* first: env.h gives the kernel's names */
+#include "dirty.h"
+#include "fiber.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#include "fvp.h"
+#include "recover.h"
+
+/* Times that a batch may fail before the origin counts as failing. */
+#define ORIGIN_TRIES 3
+
+struct fvp_dev {
+	char path[FVP_PATH_BYTES];
+	int fd;
+	u64 sectors;
+	bool mute; /* takes writes and forgets them */
+};
+
+struct fvp_recover {
+	struct fvp_pool *pool;
+	struct fvp_dev dev[FVP_DEVICES_MAX + FVP_LEGS_MAX];
+	unsigned int count;
+	struct fvp_dev origin;
+	bool dry_run;
+};
+
+/* ---- what core asks of its host ---- */
+
+static int dev_write(struct fvp_dev *dev, const void *mem, u64 bytes, u64 at)
+{
+	while (bytes && !dev->mute) {
+		ssize_t done = pwrite(dev->fd, mem, bytes, (off_t)at);
+
+		if (done <= 0)
+			return -EIO;
+		mem += done;
+		bytes -= (u64)done;
+		at += (u64)done;
+	}
+	return 0;
+}
+
+static int dev_read(struct fvp_dev *dev, void *mem, u64 bytes, u64 at)
+{
+	while (bytes) {
+		ssize_t done = pread(dev->fd, mem, bytes, (off_t)at);
+
+		if (done <= 0)
+			return -EIO;
+		mem += done;
+		bytes -= (u64)done;
+		at += (u64)done;
+	}
+	return 0;
+}
+
+/* Discards are zeroes here: what else they leave is the origin's choice, and this is one. */
+static int dev_zero(struct fvp_dev *dev, u64 bytes, u64 at)
+{
+	static const u8 zeroes[1 << 20];
+	int err = 0;
+
+	while (bytes && !err) {
+		u64 n = min_t(u64, bytes, sizeof(zeroes));
+
+		err = dev_write(dev, zeroes, n, at);
+		bytes -= n;
+		at += n;
+	}
+	return err;
+}
+
+static int dev_flush(struct fvp_dev *dev)
+{
+	return dev->mute || !fdatasync(dev->fd) ? 0 : -EIO;
+}
+
+static int dev_io(const struct fvp_io *io)
+{
+	u64 at = io->sector * FVP_SECTOR_BYTES, bytes = (u64)io->len_sectors * FVP_SECTOR_BYTES;
+	int err = io->flags & FVP_IO_PREFLUSH ? dev_flush(io->dev) : 0;
+
+	if (err)
+		return err;
+	switch (io->op) {
+	case FVP_IO_READ:
+		return dev_read(io->dev, io->mem, bytes, at);
+	case FVP_IO_WRITE:
+		err = dev_write(io->dev, io->mem, bytes, at);
+		break;
+	case FVP_IO_FLUSH:
+		return dev_flush(io->dev);
+	default:
+		err = dev_zero(io->dev, bytes, at);
+		break;
+	}
+	return !err && (io->flags & FVP_IO_FUA) ? dev_flush(io->dev) : err;
+}
+
+static void io_end(void *arg)
+{
+	struct fvp_io *io = arg;
+
+	io->done(io);
+}
+
+void fvp_host_submit(struct fvp_io *io)
+{
+	io->error = dev_io(io);
+	shim_irq_spawn(io_end, io);
+}
+
+u64 fvp_host_dev_sectors(struct fvp_dev *dev)
+{
+	return dev->sectors;
+}
+
+/* The page cache of this host is in front of it, if nothing else. */
+bool fvp_host_dev_volatile(struct fvp_dev *dev)
+{
+	return true;
+}
+
+const char *fvp_host_dev_name(struct fvp_dev *dev)
+{
+	return dev->path;
+}
+
+u64 fvp_host_now_ns(void)
+{
+	return shim_now_ns();
+}
+
+u64 fvp_host_random(void)
+{
+	u64 value;
+
+	uuid_t uuid;
+	uuid_generate_random(uuid);
+	memcpy(&value, uuid, sizeof(value));
+	return value;
+}
+
+void fvp_host_event(struct fvp_pool *pool)
+{
+}
+
+/* There are no guests: nothing below is ever called. */
+
+struct fvp_buf *fvp_host_buf_alloc(u32 len_sectors)
+{
+	return NULL;
+}
+
+void fvp_host_buf_free(struct fvp_buf *buf)
+{
+}
+
+void fvp_host_buf_to_mem(struct fvp_buf *buf, u32 off_sectors, void *mem, u32 len_sectors)
+{
+	abort();
+}
+
+void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf)
+{
+	abort();
+}
+
+u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
+{
+	abort();
+}
+
+void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fvp_request *rq)
+{
+	abort();
+}
+
+void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq)
+{
+	abort();
+}
+
+void fvp_host_accept(struct fvp_request *rq, u32 len_sectors)
+{
+	abort();
+}
+
+void fvp_host_complete(struct fvp_request *rq, int error)
+{
+	abort();
+}
+
+void fvp_host_forward(struct fvp_request *rq)
+{
+	abort();
+}
+
+/* ---- running core ---- */
+
+static void begin(void)
+{
+	static const struct shim_sched_params params = { .seed = 1, .in_order = true };
+	static bool begun;
+
+	if (!begun)
+		shim_sched_init(&params);
+	begun = true;
+}
+
+struct call {
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+};
+
+static void call_fiber(void *arg)
+{
+	struct call *call = arg;
+
+	call->fn(call->arg);
+	call->done = true;
+}
+
+static void run(void (*fn)(void *arg), void *arg)
+{
+	struct call call = { fn, arg, false };
+
+	begin();
+	shim_fiber_spawn("recover", call_fiber, &call);
+	while (!call.done)
+		if (!shim_step())
+			shim_die("recovery: nothing goes on any more");
+}
+
+static int dev_open(struct fvp_dev *out, const struct fvp_device *dev, bool mute)
+{
+	snprintf(out->path, sizeof(out->path), "%s", dev->path);
+	out->sectors = dev->sectors;
+	out->mute = mute;
+	/* The descriptor in dev holds the device for this program. */
+	out->fd = open(dev->path, (mute ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (out->fd < 0)
+		return fvp_error(FVP_SYSTEM, "cannot open %s: %s", dev->path, strerror(errno));
+	/* Others have written past the cache. */
+	ioctl(out->fd, BLKFLSBUF, 0);
+	return FVP_OK;
+}
+
+struct look {
+	struct fvp_dev dev;
+	struct fvp_super *super;
+	const char *why;
+	int err;
+};
+
+static void look_call(void *arg)
+{
+	struct look *look = arg;
+	u64 bytes = 0;
+
+	look->err = fvp_super_read(&look->dev, look->super, &look->why, &bytes);
+}
+
+int fvp_recover_look(const struct fvp_device *dev, struct fvp_recover_device *out)
+{
+	struct look look = { .super = calloc(1, sizeof(struct fvp_super)) };
+	const struct fvp_super *super = look.super;
+	int ret = dev_open(&look.dev, dev, true);
+
+	memset(out, 0, sizeof(*out));
+	if (!ret) {
+		run(look_call, &look);
+		close(look.dev.fd);
+	}
+	if (!ret && look.err)
+		ret = fvp_error(FVP_MEDIA, "%s: %s", dev->path, look.why);
+	if (!ret) {
+		uuid_unparse_lower(super->pool_uuid, out->pool_uuid);
+		snprintf(out->label, sizeof(out->label), "%s", super->label);
+		out->replica = super->role == FVP_ROLE_REPLICA;
+		out->in_sync = super->legs[super->leg_index].flags & FVP_LEG_IN_SYNC;
+		out->legset_gen = super->legset_gen;
+		out->recover_base = super->recover_base;
+	}
+	free(look.super);
+	return ret;
+}
+
+struct open_call {
+	struct fvp_recover *r;
+	struct fvp_pool_params params;
+	char text[256];
+	int err;
+};
+
+static void open_call(void *arg)
+{
+	struct open_call *call = arg;
+
+	call->err = fvp_pool_open(&call->params, &call->r->pool, call->text, sizeof(call->text));
+}
+
+int fvp_recover_open(const struct fvp_device *dev, const struct fvp_recover_device *look,
+		     unsigned int count, bool dry_run, struct fvp_recover **out)
+{
+	struct fvp_recover *r = calloc(1, sizeof(*r));
+	struct open_call call = { .r = r };
+	struct fvp_pool_params *params = &call.params;
+	int ret = FVP_OK;
+
+	if (!r)
+		abort();
+	r->dry_run = dry_run;
+	params->block_sectors = 1;
+	params->recover = look[0].replica && count == 1;
+	for (; r->count < count && !ret; r->count++) {
+		struct fvp_dev *to = &r->dev[r->count];
+
+		ret = dev_open(to, &dev[r->count], dry_run);
+		if (look[r->count].replica && !params->recover)
+			params->leg[params->leg_count++] = to;
+		else
+			params->dev[params->count++] = to;
+		params->block_sectors =
+			max(params->block_sectors, dev[r->count].block_bytes / FVP_SECTOR_BYTES);
+	}
+	if (!ret) {
+		run(open_call, &call);
+		if (call.err)
+			ret = fvp_error(FVP_MEDIA, "%s", call.text);
+	}
+	if (!ret) {
+		*out = r;
+		return FVP_OK;
+	}
+	while (r->count)
+		close(r->dev[--r->count].fd);
+	free(r);
+	return ret;
+}
+
+static void close_call(void *arg)
+{
+	struct fvp_recover *r = arg;
+
+	fvp_pool_close(r->pool);
+}
+
+void fvp_recover_close(struct fvp_recover *r)
+{
+	run(close_call, r);
+	while (r->count)
+		close(r->dev[--r->count].fd);
+	free(r);
+}
+
+unsigned int fvp_recover_volumes(struct fvp_recover *r, struct fvp_recover_volume **list)
+{
+	struct fvp_pool *pool = r->pool;
+	struct fvp_dirty_status dirty;
+	struct fvp_volume *vol;
+	unsigned int n = 0;
+
+	*list = calloc(pool->super->volume_count + 1, sizeof(**list));
+	if (!*list)
+		abort();
+	list_for_each_entry (vol, &pool->volumes, node) {
+		struct fvp_recover_volume *out = &(*list)[n];
+
+		fvp_volume_dirty(vol, &dirty);
+		if (!dirty.sectors)
+			continue;
+		uuid_unparse_lower(vol->uuid, out->uuid);
+		out->sectors = vol->sectors;
+		out->dirty_bytes = dirty.sectors * FVP_SECTOR_BYTES;
+		for (u32 i = 0; i < pool->super->volume_count; i++)
+			if (pool->super->volumes[i].id == vol->id)
+				snprintf(out->name, sizeof(out->name), "%s",
+					 pool->super->volumes[i].name);
+		n++;
+	}
+	return n;
+}
+
+struct volume_call {
+	struct fvp_recover *r;
+	u8 uuid[16];
+	const struct fvp_recover_volume *volume;
+	bool accept_loss, progress;
+	int ret;
+};
+
+static void print_lost(struct fvp_volume *vol, const struct fvp_recover_volume *volume)
+{
+	struct fvp_lost_range ranges[16];
+	u32 count = fvp_volume_lost(vol, ranges, ARRAY_SIZE(ranges));
+
+	for (u32 i = 0; i < min_t(u32, count, ARRAY_SIZE(ranges)); i++)
+		fprintf(stderr, "  %s: bytes %llu to %llu\n",
+			volume->name[0] ? volume->name : volume->uuid,
+			ranges[i].lba * FVP_SECTOR_BYTES,
+			(ranges[i].lba + ranges[i].len_sectors) * FVP_SECTOR_BYTES - 1);
+	if (count > ARRAY_SIZE(ranges))
+		fprintf(stderr, "  and %u more\n", (u32)(count - ARRAY_SIZE(ranges)));
+}
+
+/* Until nothing is dirty, or it does not go on.  Sets call->ret. */
+static void destage(struct volume_call *call, struct fvp_volume *vol)
+{
+	const struct fvp_recover_volume *volume = call->volume;
+	struct fvp_dirty_status dirty;
+	u32 failures = 0;
+
+	for (;;) {
+		fvp_volume_flush(vol);
+		msleep(10);
+		fvp_volume_dirty(vol, &dirty);
+		if (call->progress)
+			fprintf(stderr, "\r%s: %llu of %llu bytes left ", volume->uuid,
+				dirty.sectors * FVP_SECTOR_BYTES,
+				(unsigned long long)volume->dirty_bytes);
+		if (!dirty.sectors && fvp_volume_effective_mode(vol) != FVP_MODE_WRITE_BACK)
+			break;
+		failures = dirty.origin_failing ? failures + 1 : 0;
+		if (failures > ORIGIN_TRIES) {
+			call->ret = fvp_error(
+				FVP_SYSTEM, "%s does not take writes; %llu bytes are left",
+				call->r->origin.path, dirty.sectors * FVP_SECTOR_BYTES);
+			return;
+		}
+		if (!dirty.lost_sectors)
+			continue;
+		print_lost(vol, volume);
+		if (!call->accept_loss) {
+			call->ret =
+				fvp_error(FVP_MEDIA,
+					  "%s: %llu bytes of acknowledged writes cannot be read "
+					  "any more. Another replica may have them; "
+					  "--accept-data-loss gives them up",
+					  volume->uuid, dirty.lost_sectors * FVP_SECTOR_BYTES);
+			return;
+		}
+		fvp_volume_forget_lost(vol);
+	}
+	if (call->progress)
+		fputc('\n', stderr);
+}
+
+static void volume_call(void *arg)
+{
+	struct volume_call *call = arg;
+	struct fvp_recover *r = call->r;
+	struct fvp_volume *vol;
+	char text[256];
+	int err;
+
+	err = fvp_volume_attach(r->pool, call->uuid, call->volume->name, &r->origin,
+				r->origin.sectors, FVP_MODE_PASS_THROUGH, &vol, text, sizeof(text));
+	if (err) {
+		call->ret = fvp_error(FVP_MEDIA, "%s", text);
+		return;
+	}
+	fvp_volume_resume(vol);
+	destage(call, vol);
+	fvp_volume_suspend(vol);
+	fvp_volume_detach(vol, FVP_DETACH_FORGET);
+}
+
+int fvp_recover_volume(struct fvp_recover *r, const struct fvp_recover_volume *volume,
+		       const struct fvp_device *origin, bool accept_loss, bool progress)
+{
+	struct volume_call call = {
+		.r = r, .volume = volume, .accept_loss = accept_loss, .progress = progress
+	};
+
+	uuid_parse(volume->uuid, call.uuid);
+	call.ret = dev_open(&r->origin, origin, r->dry_run);
+	if (call.ret)
+		return call.ret;
+	run(volume_call, &call);
+	if (!call.ret && dev_flush(&r->origin))
+		call.ret = fvp_error(FVP_SYSTEM, "%s: %s", origin->path, strerror(errno));
+	close(r->origin.fd);
+	return call.ret;
+}
