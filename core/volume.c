@@ -106,11 +106,19 @@ static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_sup
 	return vol;
 }
 
-/* No request in flight.  Caller holds super_mutex (or is alone). */
-static void volume_free(struct fvp_volume *vol)
+/* Nobody finds it any more.  Caller holds super_mutex (or is alone). */
+static void volume_unlink(struct fvp_volume *vol)
 {
 	list_del(&vol->node);
 	list_del(&vol->id_node);
+}
+
+/*
+ * It is unlinked, and no request is in flight.  Not with super_mutex held: what this waits
+ * for may wait for a leg, and dropping that takes it.
+ */
+static void volume_free(struct fvp_volume *vol)
+{
 	/* Reclaim may still look at it. */
 	wait_event(vol->pool->wait, !atomic_read(&vol->busy));
 	fvp_pace_stop(vol);
@@ -144,10 +152,12 @@ static void serving_update(struct fvp_volume *vol)
 
 /*
  * Finds or makes the line of a volume that attaches, and its struct; drops content
- * that is not to be believed.  Caller holds super_mutex.
+ * that is not to be believed.  *old is for the caller to free when it has let super_mutex
+ * go, which it holds.
  */
 static int volume_settle(struct fvp_pool *pool, const u8 uuid[16], u64 sectors,
-			 struct fvp_super_volume **out, struct fvp_volume **vol)
+			 struct fvp_super_volume **out, struct fvp_volume **vol,
+			 struct fvp_volume **old)
 {
 	struct fvp_super_volume *line = line_find(pool, uuid);
 	bool believed = line && line->size_sectors == sectors &&
@@ -163,7 +173,8 @@ static int volume_settle(struct fvp_pool *pool, const u8 uuid[16], u64 sectors,
 	}
 	if (!believed) {
 		if (*vol)
-			volume_free(*vol);
+			volume_unlink(*vol);
+		*old = *vol;
 		*vol = NULL;
 		line->id = pool->super->next_volume_id++;
 		line->watermark = 0;
@@ -180,7 +191,7 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 		      struct fvp_volume **out, char *err, size_t err_len)
 {
 	struct fvp_super_volume *line;
-	struct fvp_volume *vol;
+	struct fvp_volume *vol, *old = NULL;
 	int ret = 0;
 
 	if (mode < FVP_MODE_PASS_THROUGH || mode > FVP_MODE_WRITE_BACK) {
@@ -205,7 +216,7 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 		ret = -EBUSY;
 		goto out;
 	}
-	ret = volume_settle(pool, uuid, sectors, &line, &vol);
+	ret = volume_settle(pool, uuid, sectors, &line, &vol, &old);
 	if (ret) {
 		snprintf(err, err_len, "%s: %s", fvp_host_dev_name(origin),
 			 ret == -ENOSPC ? "the pool's volume table is full; detach volumes first"
@@ -229,6 +240,8 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 	*out = vol;
 out:
 	mutex_unlock(&pool->super_mutex);
+	if (old)
+		volume_free(old);
 	return ret;
 }
 
@@ -458,6 +471,7 @@ void fvp_volume_resume(struct fvp_volume *vol)
 void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
 {
 	struct fvp_pool *pool = vol->pool;
+	bool gone = false;
 
 	if (vol->active)
 		fvp_volume_suspend(vol);
@@ -471,10 +485,13 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
 		state_note(vol, FVP_VOLUME_KEPT, 0);
 	} else {
 		line_remove(pool, vol->uuid);
-		volume_free(vol);
+		volume_unlink(vol);
+		gone = true;
 		fvp_super_write(pool, NULL);
 	}
 	mutex_unlock(&pool->super_mutex);
+	if (gone)
+		volume_free(vol);
 }
 
 /* The requested mode has changed.  Caller holds super_mutex. */
@@ -626,6 +643,8 @@ void fvp_volumes_close(struct fvp_pool *pool)
 {
 	struct fvp_volume *vol, *tmp;
 
-	list_for_each_entry_safe (vol, tmp, &pool->volumes, node)
+	list_for_each_entry_safe (vol, tmp, &pool->volumes, node) {
+		volume_unlink(vol);
 		volume_free(vol);
+	}
 }
