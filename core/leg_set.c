@@ -302,6 +302,7 @@ int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t e
 	leg->dev = NULL;
 	mutex_unlock(&leg->slot_mutex);
 	memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
+	WRITE_ONCE(pool->leg_count, pool->leg_count - 1);
 	fvp_super_write(pool, NULL);
 	mutex_unlock(&pool->super_mutex);
 	return 0;

@@ -113,7 +113,8 @@ static int copy_write(struct fvp_pool *pool, u32 i, u32 copy, void *mem, u32 byt
 	super->segment_count = flash->segment_count;
 	super->role = pool->recover ? FVP_ROLE_REPLICA : FVP_ROLE_MEMBER;
 	memcpy(super->device_uuid, flash->uuid, sizeof(super->device_uuid));
-	super->incompat |= pool->leg_count ? FVP_INCOMPAT_LEGS : 0;
+	super->incompat &= ~FVP_INCOMPAT_LEGS;
+	super->incompat |= pool->leg_count || pool->recover ? FVP_INCOMPAT_LEGS : 0;
 	fvp_super_encode(super, mem);
 	err = fvp_io_mem(flash->dev, FVP_IO_WRITE, fvp_super_copy_sector(flash->sectors, copy),
 			 bytes / FVP_SECTOR_BYTES, mem, FVP_IO_FUA | FVP_IO_SYNC);

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Replica legs: what is acknowledged, what fails, what comes back, what is refused. */
+#include "fixture.h"
+
+static u32 leg_records, flash_records;
+
+static void count_flash(struct fvp_dev *dev, const struct dev_event *event)
+{
+	const struct fvp_disk_block *record = event->done ? NULL : dev_record(event);
+
+	if (record && dev_record_entries(record, FVP_ENTRY_DATA, FVP_ENTRY_DIRTY))
+		*(dev->leg ? &leg_records : &flash_records) += 1;
+}
+
+static struct fvp_dev *leg_create(const char *name, u64 slots)
+{
+	struct fvp_dev *dev = dev_create(
+		name, true, FVP_FIRST_SEGMENT_SECTOR + slots * 256ull + FVP_SUPER_AREA_SECTORS,
+		NULL, NULL);
+
+	dev->leg = true;
+	dev->cache = true;
+	dev->on_io = count_flash;
+	return dev;
+}
+
+/* A pool with so many replicas added and in sync, and the volume in write-back on all of them. */
+static void start_legs(u32 count)
+{
+	leg_records = flash_records = 0;
+	build(1, 40);
+	m.flash[0]->on_io = count_flash;
+	m.leg_count = count;
+	for (u32 i = 0; i < count; i++)
+		m.leg[i] = leg_create(i ? "leg1" : "leg0", 30);
+	machine_format();
+	EXPECT_EQ(open_pool(), 0);
+	for (u32 i = 0; i < count; i++) {
+		EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[i], err, sizeof(err)), 0);
+		m.leg_added[i] = m.leg_given[i] = true;
+	}
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(hweight8(fvp_legs_in(sim.pool)), count);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, fvp_legs_in(sim.pool), (u8)count), 0);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+}
+
+static bool origin_has(u64 lba)
+{
+	return store_peek(vol->origin->store, lba) != oracle_initial(vol, lba);
+}
+
+/* Nothing is destaged for now. */
+static void origin_away(bool away)
+{
+	vol->origin->fail_writes = away;
+}
+
+TEST(leg_one_write, "an acknowledged write costs one write to flash and one to each leg")
+{
+	start_legs(2);
+	for (u64 i = 0; i < 20; i++)
+		io(FVP_REQ_WRITE, i * 8, 8);
+	EXPECT_EQ(flash_records, 20);
+	EXPECT_EQ(leg_records, 40);
+	finish();
+}
+
+TEST(leg_not_wanted, "a volume that does not want a leg does not write to it")
+{
+	start_legs(1);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, 0, 0), 0);
+	io(FVP_REQ_WRITE, 0, 8);
+	EXPECT_EQ(flash_records, 1);
+	EXPECT_EQ(leg_records, 0);
+	finish();
+}
+
+static u32 legset_on(struct fvp_dev *dev)
+{
+	static struct fvp_super super;
+	static u8 bytes[FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES];
+	const char *why;
+
+	store_read(dev->store, 0, FVP_SUPER_AREA_SECTORS, (struct sim_data){ .bytes = bytes });
+	EXPECT_EQ(fvp_super_decode(bytes, sizeof(bytes), dev->sectors, &super, &why), 0);
+	return super.legset_gen;
+}
+
+TEST(leg_fails, "a leg that fails leaves the set durably, the volume write-back, and comes back")
+{
+	u32 legset;
+
+	start_legs(1);
+	legset = legset_on(m.flash[0]);
+	m.leg[0]->dead = true;
+	io(FVP_REQ_WRITE, 0, 8);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+	EXPECT_EQ(legset_on(m.flash[0]), legset + 1);
+	EXPECT_EQ(legset_on(m.leg[0]), legset);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_THROUGH);
+	EXPECT(origin_has(0));
+	m.leg[0]->dead = false;
+	run_ns(7 * NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+	EXPECT_EQ(legset_on(m.leg[0]), legset_on(m.flash[0]));
+	io(FVP_REQ_READ, 0, 8);
+	finish();
+}
+
+TEST(leg_hangs, "a leg that does not answer holds a write up for its own timeout, no longer")
+{
+	u64 begun;
+
+	start_legs(1);
+	m.leg[0]->stall_until_ns = shim_now_ns() + 100 * NSEC_PER_SEC;
+	begun = shim_now_ns();
+	io(FVP_REQ_WRITE, 0, 8);
+	EXPECT(shim_now_ns() - begun < 3 * NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+	/* The log goes on, with memory that the device still has put aside. */
+	for (u64 i = 0; i < 200; i++)
+		io(FVP_REQ_WRITE, i * 16, 16);
+	EXPECT(shim_now_ns() - begun < 10 * NSEC_PER_SEC);
+	finish();
+}
+
+TEST(leg_fewer, "with a lower minimum a volume stays in write-back without a leg")
+{
+	start_legs(2);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, 3, 1), 0);
+	m.leg[0]->dead = true;
+	io(FVP_REQ_WRITE, 0, 8);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 2);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+	finish();
+}
+
+TEST(leg_saves, "flash that dies with dirty data loses nothing that a leg has")
+{
+	struct fvp_volume_counters sum = { 0 };
+
+	start_legs(1);
+	origin_away(true);
+	/* More than the log keeps in memory. */
+	for (u64 i = 0; i < 200; i++)
+		io(FVP_REQ_WRITE, i * 16, 16);
+	m.flash[0]->dead = true;
+	origin_away(false);
+	io(FVP_REQ_READ, 0, 16);
+	fvp_volume_stats_read(vol->core, &sum);
+	EXPECT(sum.leg_read_sectors);
+	EXPECT_EQ(fvp_volume_lost(vol->core, NULL, 0), 0);
+	for (u64 i = 0; i < 200; i++)
+		io(FVP_REQ_READ, i * 16, 16);
+	finish();
+}
+
+struct recover {
+	struct fvp_volume *core;
+	int error;
+};
+
+static int open_recover(struct fvp_dev *dev)
+{
+	struct fvp_pool_params params = {
+		.dev = { dev }, .count = 1, .block_sectors = 1, .recover = true
+	};
+
+	return fvp_pool_open(&params, &sim.pool, err, sizeof(err));
+}
+
+TEST(leg_recovers, "what was acknowledged is on the origin after a recovery from a leg alone")
+{
+	struct fvp_volume *core;
+
+	start_legs(1);
+	origin_away(true);
+	for (u64 i = 0; i < 100; i++)
+		io(FVP_REQ_WRITE, i * 16, 16);
+	machine_crash();
+	origin_away(false);
+	EXPECT(!origin_has(99 * 16));
+	EXPECT_EQ(open_recover(m.leg[0]), 0);
+	EXPECT_EQ(fvp_volume_attach(sim.pool, vol->uuid, "r", vol->origin, vol->sectors,
+				    FVP_MODE_PASS_THROUGH, &core, err, sizeof(err)),
+		  0);
+	fvp_volume_resume(core);
+	fvp_volume_suspend(core);
+	fvp_volume_detach(core, FVP_DETACH_FORGET);
+	fvp_pool_close(sim.pool);
+	sim.pool = NULL;
+	check_origin(vol);
+	/* Flash is out of date now, and is not believed. */
+	EXPECT_EQ(open_pool(), -ESTALE);
+	EXPECT(strstr(err, "leg0"));
+	machine_free();
+}
+
+TEST(leg_missed, "a leg that missed writes is synced before it counts again")
+{
+	start_legs(1);
+	stop(FVP_DETACH_KEEP);
+	/* The pool runs without it. */
+	m.leg_given[0] = false;
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_WRITE, 0, 8);
+	stop(FVP_DETACH_KEEP);
+	m.leg_given[0] = true;
+	EXPECT_EQ(open_pool(), 0);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+	finish();
+}
+
+TEST(leg_foreign, "a replica of another pool, a flash device, and a replica as flash are refused")
+{
+	struct fvp_pool_params params = { .count = 1, .block_sectors = 1, .leg_count = 1 };
+
+	start_legs(1);
+	stop(FVP_DETACH_KEEP);
+	params.dev[0] = m.leg[0];
+	params.leg_count = 0;
+	EXPECT_EQ(fvp_pool_open(&params, &sim.pool, err, sizeof(err)), -EINVAL);
+	EXPECT(strstr(err, "leg0") && strstr(err, "fvp recover"));
+	params = (struct fvp_pool_params){ .dev = { m.flash[0] },
+					   .count = 1,
+					   .block_sectors = 1,
+					   .leg = { m.flash[0] },
+					   .leg_count = 1 };
+	EXPECT_EQ(fvp_pool_open(&params, &sim.pool, err, sizeof(err)), -EINVAL);
+	EXPECT(strstr(err, "not a replica"));
+	EXPECT_EQ(open_recover(m.flash[0]), -EINVAL);
+	/* The flash of another pool. */
+	m.leg_count = 0;
+	machine_format();
+	m.leg_count = 1;
+	EXPECT_EQ(open_pool(), -EINVAL);
+	EXPECT(strstr(err, "leg0") && strstr(err, "another pool"));
+	sim.pool = NULL;
+	machine_free();
+}
+
+TEST(leg_small, "a replica with too few slots is not laid out")
+{
+	static struct fvp_super pool, super;
+	u8 uuid[16] = { 1 };
+	u64 least = FVP_FIRST_SEGMENT_SECTOR + FVP_LEG_SLOTS_MIN * 256 + FVP_SUPER_AREA_SECTORS;
+
+	memset(&pool, 0, sizeof(pool));
+	pool.segment_sectors = 256;
+	pool.block_sectors = 8;
+	EXPECT_EQ(fvp_super_replica(&pool, least, uuid, &super), 0);
+	EXPECT_EQ(fvp_super_replica(&pool, least - 8, uuid, &super), -ENOSPC);
+}
+
+/* Flips bits of a byte in both copies. */
+static void damage_super(struct fvp_dev *dev, u32 at)
+{
+	u8 bytes[FVP_SECTOR_BYTES];
+
+	for (u32 copy = 0; copy < 2; copy++) {
+		u64 sector = fvp_super_copy_sector(dev->sectors, copy) + at / FVP_SECTOR_BYTES;
+
+		store_read(dev->store, sector, 1, (struct sim_data){ .bytes = bytes });
+		bytes[at % FVP_SECTOR_BYTES] ^= 0x55;
+		store_poke(dev->store, sector, 1, (struct sim_data){ .bytes = bytes });
+	}
+}
+
+TEST(leg_damaged,
+     "a replica damaged in any byte of its superblock is left out, and the pool starts")
+{
+	start_legs(1);
+	stop(FVP_DETACH_KEEP);
+	shim_quiet = true;
+	for (u32 at = 0; at < FVP_SUPER_BYTES; at += 3) {
+		damage_super(m.leg[0], at);
+		EXPECT_EQ(open_pool(), 0);
+		EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+		EXPECT(!sim.pool->leg[0].dev);
+		fvp_pool_close(sim.pool);
+		sim.pool = NULL;
+		EXPECT(open_recover(m.leg[0]) != 0);
+		damage_super(m.leg[0], at);
+	}
+	shim_quiet = false;
+	machine_free();
+}
+
+TEST(leg_cut_short, "a replica on a device that has shrunk is left out, and said to be")
+{
+	start_legs(1);
+	stop(FVP_DETACH_KEEP);
+	m.leg[0]->sectors -= 256;
+	EXPECT_EQ(open_pool(), 0);
+	EXPECT(!sim.pool->leg[0].dev);
+	fvp_pool_close(sim.pool);
+	sim.pool = NULL;
+	EXPECT(open_recover(m.leg[0]) != 0);
+	EXPECT(strstr(err, "smaller"));
+	machine_free();
+}
+
+TEST(leg_slot_damaged, "a damaged header of a slot stops a recovery, whichever byte it is")
+{
+	u8 bytes[FVP_SECTOR_BYTES];
+	u64 sector = 0;
+
+	start_legs(1);
+	origin_away(true);
+	for (u64 i = 0; i < 30; i++)
+		io(FVP_REQ_WRITE, i * 16, 16);
+	machine_crash();
+	origin_away(false);
+	for (u32 slot = 0; !sector && slot < 30; slot++) {
+		store_read(m.leg[0]->store, FVP_FIRST_SEGMENT_SECTOR + slot * 256, 1,
+			   (struct sim_data){ .bytes = bytes });
+		if (memchr_inv(bytes, 0, sizeof(bytes)))
+			sector = FVP_FIRST_SEGMENT_SECTOR + slot * 256;
+	}
+	EXPECT(sector);
+	shim_quiet = true;
+	for (u32 at = 0; at < FVP_BLOCK_HEADER_BYTES; at++) {
+		bytes[at] ^= 0x55;
+		store_poke(m.leg[0]->store, sector, 1, (struct sim_data){ .bytes = bytes });
+		EXPECT_EQ(open_recover(m.leg[0]), -EUCLEAN);
+		EXPECT(strstr(err, "leg0"));
+		bytes[at] ^= 0x55;
+	}
+	shim_quiet = false;
+	store_poke(m.leg[0]->store, sector, 1, (struct sim_data){ .bytes = bytes });
+	EXPECT_EQ(open_recover(m.leg[0]), 0);
+	fvp_pool_close(sim.pool);
+	sim.pool = NULL;
+	machine_free();
+}
+
+TEST(leg_remove, "a leg that no volume wants is removed; another may take its place")
+{
+	start_legs(1);
+	EXPECT_EQ(fvp_leg_remove(sim.pool, sim.pool->leg[0].uuid, err, sizeof(err)), -EBUSY);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, 0, 0), 0);
+	EXPECT_EQ(fvp_leg_remove(sim.pool, sim.pool->leg[0].uuid, err, sizeof(err)), 0);
+	EXPECT_EQ(sim.pool->leg_count, 0);
+	io(FVP_REQ_WRITE, 0, 8);
+	EXPECT_EQ(leg_records, 0);
+	EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[0], err, sizeof(err)), 0);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	finish();
+}
