@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an acknowledged write costs in write-back (I4): one flash write, of which it
- * waits for no other.  A machine of its own, without faults and with time to count:
+ * What an acknowledged write costs in write-back (I4): one write to flash, and one to each
+ * replica leg; it waits for no other.  A machine of its own, without faults and with time to count:
  * every write is 4 KiB, and each record that goes to flash is looked into.
  *
  * Headers and summaries of segments, superblocks and watermarks are not counted: they
@@ -18,37 +18,60 @@
 
 static struct {
 	struct sim_cost *cost;
-	u32 depth;
+	u32 depth, legs;
 	bool fua;
 	u64 issued;
 	u64 record[SIM_COST_WRITES]; /* which one holds the write; 0: none yet */
 	u64 records;
 	u64 done_ns[SIM_COST_WRITES + 1]; /* by record */
-	u64 flight_sector[64], flight_record[64];
+	u64 seq[SIM_COST_WRITES + 1];
+	u32 devices[SIM_COST_WRITES + 1]; /* that have it, by record */
+	u64 flight_sector[1 + SIM_LEGS_MAX][64], flight_record[1 + SIM_LEGS_MAX][64];
+	u64 leg_writes;
 } c;
+
+/* The record's number; a new one if it goes to flash, which gets it first. */
+static u64 record_number(const struct fvp_dev *dev, const struct fvp_disk_block *record)
+{
+	u64 seq = le64_to_cpu(record->seq), n = c.records;
+
+	if (dev->leg) {
+		while (n && c.seq[n] != seq)
+			n--;
+		if (!n)
+			shim_die("cost: a leg gets what flash does not");
+		c.leg_writes++;
+		return n;
+	}
+	if (c.records == SIM_COST_WRITES)
+		shim_die("cost: more flash writes than writes, at depth %u", c.depth);
+	c.seq[++c.records] = seq;
+	return c.records;
+}
 
 /* A record is on its way, or has arrived. */
 static void flash_io(struct fvp_dev *dev, const struct dev_event *event)
 {
 	const struct fvp_disk_block *record = dev_record(event);
-	u32 slot;
+	u32 at = dev->leg ? 1 + dev->volume : 0, slot;
 
 	if (!record || !dev_record_entries(record, FVP_ENTRY_DATA, FVP_ENTRY_DIRTY))
 		return;
-	for (slot = 0; slot < ARRAY_SIZE(c.flight_sector); slot++)
-		if (c.flight_sector[slot] == (event->done ? event->sector : 0))
+	for (slot = 0; slot < ARRAY_SIZE(c.flight_sector[at]); slot++)
+		if (c.flight_sector[at][slot] == (event->done ? event->sector : 0))
 			break;
-	if (slot == ARRAY_SIZE(c.flight_sector))
+	if (slot == ARRAY_SIZE(c.flight_sector[at]))
 		shim_die("cost: a record out of the blue");
 	if (event->done) {
-		c.done_ns[c.flight_record[slot]] = shim_now_ns();
-		c.flight_sector[slot] = 0;
+		c.done_ns[c.flight_record[at][slot]] = shim_now_ns();
+		c.devices[c.flight_record[at][slot]]++;
+		c.flight_sector[at][slot] = 0;
 		return;
 	}
-	if (c.records == SIM_COST_WRITES)
-		shim_die("cost: more flash writes than writes, at depth %u", c.depth);
-	c.flight_sector[slot] = event->sector;
-	c.flight_record[slot] = ++c.records;
+	c.flight_sector[at][slot] = event->sector;
+	c.flight_record[at][slot] = record_number(dev, record);
+	if (dev->leg)
+		return;
 	for (u32 i = 0; i < le32_to_cpu(record->entry_count); i++) {
 		const struct fvp_disk_entry *entry = &record->entries[i];
 		u64 write = le64_to_cpu(entry->lba) / WRITE_SECTORS;
@@ -66,8 +89,8 @@ static void acked(struct sim_req *req)
 	u64 record = c.record[req->lba / WRITE_SECTORS];
 	u64 now = shim_now_ns(), took_ns = now - req->begun_ns;
 
-	if (!record || !c.done_ns[record])
-		shim_die("cost: write %llu acknowledged before it was on flash",
+	if (!record || c.devices[record] != 1 + c.legs)
+		shim_die("cost: write %llu acknowledged before all had it",
 			 req->lba / WRITE_SECTORS);
 	if (now - c.done_ns[record] > SLACK_NS)
 		shim_die("cost: write %llu acknowledged %llu ns after it was on flash",
@@ -128,6 +151,17 @@ static void build(bool flash_cache)
 	vol->origin = dev_create("origin0", false, vol->sectors, oracle_initial, vol);
 	vol->oracle = oracle_create(vol, false);
 	vol->on_done = acked;
+	for (; m.leg_count < c.legs; m.leg_count++) {
+		struct fvp_dev *leg = dev_create("leg", true, m.flash[0]->sectors, NULL, NULL);
+
+		leg->leg = true;
+		leg->volume = m.leg_count;
+		leg->block_sectors = 8;
+		leg->cache = true;
+		leg->latency_ns = FLASH_NS;
+		leg->on_io = flash_io;
+		m.leg[m.leg_count] = leg;
+	}
 	machine_format();
 }
 
@@ -136,7 +170,22 @@ static bool all_done(void *arg)
 	return c.issued == SIM_COST_WRITES && !m.vol[0].inflight;
 }
 
-void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache)
+/* The volume wants all legs. */
+static void legs_call(void *arg)
+{
+	struct sim_vol *vol = arg;
+	char text[256];
+
+	for (u32 i = 0; i < m.leg_count; i++)
+		if (fvp_leg_add(sim.pool, m.leg[i], text, sizeof(text)))
+			shim_die("cost: %s", text);
+	while (hweight8(fvp_legs_in(sim.pool)) != m.leg_count)
+		shim_sleep_ns(NSEC_PER_MSEC);
+	if (fvp_volume_set_legs(vol->core, fvp_legs_in(sim.pool), (u8)m.leg_count))
+		shim_die("cost: legs refused");
+}
+
+void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache, u32 legs)
 {
 	struct shim_sched_params params = { .seed = 1, .step_ns_max = 100, .in_order = true };
 	struct sim_vol *vol = &m.vol[0];
@@ -147,6 +196,7 @@ void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache)
 	c.cost = cost;
 	c.depth = depth;
 	c.fua = fua;
+	c.legs = legs;
 	shim_alloc_fail_hook = NULL;
 	shim_sched_init(&params);
 	build(flash_cache);
@@ -156,10 +206,15 @@ void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache)
 	run_call("attach", call_attach, vol);
 	run_call("resume", call_resume, vol);
 	run_call("wait-loaded", call_wait_loaded, NULL);
+	run_call("legs", legs_call, vol);
 	shim_fiber_spawn("guest", guest, vol);
 	run_until(all_done, NULL);
 	cost->writes = c.issued;
 	cost->flash_writes = c.records;
+	cost->leg_writes = c.leg_writes;
+	if (c.leg_writes != c.records * legs)
+		shim_die("cost: %llu records on flash, %llu on %u legs", c.records, c.leg_writes,
+			 legs);
 	if (depth == 1 && c.records != c.issued)
 		shim_die("cost: %llu flash writes for %llu writes at depth 1", c.records, c.issued);
 	vol->on_done = NULL;

@@ -8,7 +8,7 @@
 #define SIM_COST_WRITES 1000
 
 struct sim_cost {
-	u64 writes, flash_writes;
+	u64 writes, flash_writes, leg_writes;
 	u64 longest_ns; /* of an acknowledgement */
 };
 
@@ -16,6 +16,6 @@ struct sim_cost {
  * Sends SIM_COST_WRITES writes of 4 KiB, depth at a time, on a machine of its own;
  * dies if one costs, or waits for, more than it has to.
  */
-void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache);
+void sim_cost(struct sim_cost *cost, u32 depth, bool fua, bool flash_cache, u32 legs);
 
 #endif /* SIM_COST_H */

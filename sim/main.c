@@ -164,17 +164,22 @@ static void costs(void)
 {
 	static const u32 depths[] = { 1, 1, 32, 32 };
 
-	for (u32 i = 0; i < 2 * ARRAY_SIZE(depths); i++) {
+	for (u32 i = 0; i < 3 * ARRAY_SIZE(depths); i++) {
 		struct sim_cost cost;
-		bool fua = i & 1, cache = i >= ARRAY_SIZE(depths);
+		bool fua = i & 1, cache = i / ARRAY_SIZE(depths) == 1;
 		u32 depth = depths[i % ARRAY_SIZE(depths)];
+		u32 legs = i / ARRAY_SIZE(depths) == 2 ? 2 : 0;
 
 		seed_now = 0;
-		sim_cost(&cost, depth, fua, cache);
+		sim_cost(&cost, depth, fua, cache, legs);
 		printf("depth %-2u%s%s: %llu.%03llu flash writes a write, longest took %llu us\n",
 		       depth, fua ? " fua" : "    ", cache ? ", volatile cache" : "",
 		       cost.flash_writes / cost.writes,
 		       cost.flash_writes * 1000 / cost.writes % 1000, cost.longest_ns / 1000);
+		if (legs)
+			printf("depth %-2u%s, %u legs: %llu writes to each, %llu to flash\n", depth,
+			       fua ? " fua" : "    ", legs, cost.leg_writes / legs,
+			       cost.flash_writes);
 	}
 }
 
