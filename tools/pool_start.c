@@ -10,39 +10,6 @@
 #include "pool.h"
 #include "waiting.h"
 
-static int read_device(const struct fvp_device *dev, struct fvp_flash_info *info)
-{
-	char what[400];
-	const char *why;
-	bool found = false;
-	enum fvp_flash_state state = fvp_flash_read(dev, info, &why);
-
-	switch (state) {
-	case FVP_FLASH_VALID:
-		return FVP_OK;
-	case FVP_FLASH_NONE:
-		fvp_device_signature(dev, what, sizeof(what), &found);
-		return fvp_error(FVP_MEDIA, "%s is no flash device of a pool%s%s", dev->path,
-				 found ? ": it holds " : "", found ? what : "");
-	case FVP_FLASH_NEWER:
-		return fvp_error(FVP_MEDIA,
-				 "%s: %s. It was written by a newer fvp: use that one, or make a "
-				 "new pool with fvp pool create --force",
-				 dev->path, why);
-	case FVP_FLASH_TRUNCATED:
-		return fvp_error(FVP_MEDIA,
-				 "%s: %s. It was cut short: give it back its size, or make a new "
-				 "pool with fvp pool create --force",
-				 dev->path, why);
-	default:
-		return fvp_error(
-			FVP_MEDIA,
-			"%s: %s, in both copies. All content is on the origins: make a new "
-			"pool with fvp pool create --force",
-			dev->path, why);
-	}
-}
-
 /* One pool, all its members, none twice.  The newest superblock says who belongs to it. */
 static int members_check(const struct fvp_device *dev, const struct fvp_flash_info *info,
 			 unsigned int count, const struct fvp_flash_info **newest)
@@ -170,7 +137,7 @@ int fvp_pool_start(int argc, char **argv)
 	if (ret)
 		return ret;
 	for (unsigned int i = 0; i < count && !ret; i++)
-		ret = read_device(&dev[i], &info[i]);
+		ret = fvp_pool_media_read(&dev[i], &info[i]);
 	if (!ret)
 		ret = members_check(dev, info, count, &newest);
 	if (!ret)
