@@ -28,9 +28,26 @@ static const struct verb {
 	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
 	  "  --yes               do not ask\n"
 	  "  --accept-data-loss  also if it has acknowledged writes that no origin has\n" },
+	{ "replica", "create", fvp_replica_create, "POOL DEVICE [--force] [--dry-run] [--json]",
+	  "Makes a replica of a device and gives it to an active pool: a place for the dirty data "
+	  "of\n"
+	  "volumes, beside the pool's flash.  All that is on the device is lost.\n"
+	  "  --force    also if something is recognised on it\n"
+	  "  --dry-run  check all, say what would be done, write nothing\n" },
+	{ "replica", "add", fvp_replica_add, "POOL DEVICE",
+	  "Gives a replica back to its active pool, which was started without it, or lost the "
+	  "device\n"
+	  "that it was on.  A replica that only failed for a while comes back by itself.\n" },
+	{ "replica", "remove", fvp_replica_remove, "POOL DEVICE|UUID",
+	  "Takes a replica from its pool for good and erases its superblock.  No volume may want "
+	  "it.\n" },
+	{ "replica", "list", fvp_replica_list, "[POOL] [--json]",
+	  "Shows the replicas of one pool, or of all: state, size, times it failed, and how long "
+	  "it\n"
+	  "takes to acknowledge.\n" },
 	{ "volume", "attach", fvp_volume_attach,
 	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
-	  "[--warm|--cold] [--json]",
+	  "[--replicas N|all] [--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
 	  "be\n"
 	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
