@@ -7,6 +7,9 @@
 #include "flash.h"
 #include "report.h"
 
+/* Flash devices and replicas. */
+#define FVP_POOL_DEVICES_MAX (FVP_FLASH_MAX + FVP_REPLICAS_MAX)
+
 /* Finds and opens all devices for this program alone; refuses one named twice.  All or none. */
 int fvp_pool_devices_open(char **args, unsigned int count, struct fvp_device *dev, bool write);
 void fvp_pool_devices_close(struct fvp_device *dev, unsigned int count);
@@ -36,9 +39,12 @@ int fvp_pool_media_explain(const struct fvp_device *dev, enum fvp_flash_state st
 /* The name is valid and free, and the kernel has the module. */
 int fvp_pool_name_check(const char *name);
 
-/* Creates the pool's dm device over devices that nobody holds. */
+/*
+ * Creates the pool's dm device over devices that nobody holds: count flash devices, and
+ * after them replica_count replicas.
+ */
 int fvp_pool_activate(const char *name, const char *pool_uuid, const struct fvp_device *dev,
-		      unsigned int count);
+		      unsigned int count, unsigned int replica_count);
 
 /* Refuses if volumes or others have the pool open: the message says who. */
 int fvp_pool_idle_check(const struct fvp_view *pool);

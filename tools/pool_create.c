@@ -122,7 +122,7 @@ int fvp_pool_create(int argc, char **argv)
 	/* The module wants the devices for itself. */
 	fvp_pool_devices_close(dev, count);
 	if (!ret && !options.take.dry_run)
-		ret = fvp_pool_activate(name, info.pool_uuid, dev, count);
+		ret = fvp_pool_activate(name, info.pool_uuid, dev, count, 0);
 	if (!ret)
 		report(name, dev, count, &info, &options);
 	fvp_flash_plan_free(plan);
