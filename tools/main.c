@@ -60,6 +60,11 @@ static const struct verb {
 	  "relaxed\n"
 	  "  --uuid UUID  of the volume (default: made from the origin's own uuid or serial "
 	  "number)\n"
+	  "  --replicas N write dirty data to the pool's first N replicas too, and use write-back "
+	  "only "
+	  "while\n"
+	  "               all of them are in sync (default: as it was before; see fvp volume "
+	  "replicas)\n"
 	  "  --warm       use content that an earlier attachment left: only if nobody has written "
 	  "the\n"
 	  "               origin since (default where fvp makes the device)\n"
@@ -79,6 +84,12 @@ static const struct verb {
 	  "In which order the origin gets what write-back has acknowledged: strict (always a "
 	  "state\n"
 	  "that a power cut could have left) or relaxed (less to write, no such promise).\n" },
+	{ "volume", "replicas", fvp_volume_replicas, "NAME [[--min N] all|none|DEVICE|UUID...]",
+	  "Shows or sets to which replicas of its pool the dirty data of a volume also goes, "
+	  "before a\n"
+	  "write is acknowledged.  To set them takes until the origin has what is dirty now.\n"
+	  "  --min N  write-back goes on while N of them are in sync (default: all that are "
+	  "named)\n" },
 	{ "volume", "flush", fvp_volume_flush, "NAME [--wait]",
 	  "Writes to the origin, as fast as it goes, all that has been acknowledged up to now.\n"
 	  "  --wait  until it is there; may be interrupted\n" },
