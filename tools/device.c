@@ -81,6 +81,18 @@ int fvp_device_find(const char *arg, struct fvp_device *dev)
 	return FVP_OK;
 }
 
+bool fvp_device_number(const char *arg, unsigned int *major_out, unsigned int *minor_out)
+{
+	char path[FVP_PATH_BYTES];
+	struct stat st;
+
+	if (!find_path(arg, &st, path) || !S_ISBLK(st.st_mode))
+		return false;
+	*major_out = major(st.st_rdev);
+	*minor_out = minor(st.st_rdev);
+	return true;
+}
+
 int fvp_device_open_exclusive(struct fvp_device *dev, bool write)
 {
 	char users[512];

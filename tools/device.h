@@ -21,6 +21,9 @@ struct fvp_device {
 /* Finds the device, without opening it for longer than it takes to ask its size. */
 int fvp_device_find(const char *arg, struct fvp_device *dev);
 
+/* Its number alone; says nothing if there is no such block device. */
+bool fvp_device_number(const char *arg, unsigned int *major_out, unsigned int *minor_out);
+
 /*
  * Opens it for this program alone, so that nobody mounts it meanwhile.  FVP_REFUSED
  * if someone holds it: the message says who.

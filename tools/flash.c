@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Superblocks on flash devices.  Layout, encoding and verification are core's
+ * Superblocks on flash devices and replicas.  Layout, encoding and verification are core's
  * own (core/super.c); here is the I/O, past the page cache, since the module
  * reads and writes below it.
  */
@@ -19,7 +19,8 @@
 
 #define AREA_BYTES ((size_t)FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES)
 
-_Static_assert(FVP_FLASH_MAX == FVP_DEVICES_MAX, "flash.h repeats fvp_format.h's bound");
+_Static_assert(FVP_FLASH_MAX == FVP_DEVICES_MAX && FVP_REPLICAS_MAX == FVP_LEGS_MAX,
+	       "flash.h repeats fvp_format.h's bounds");
 
 struct fvp_flash_plan {
 	struct fvp_super super; /* what all devices share */
@@ -93,6 +94,13 @@ static void info_fill(const struct fvp_super *super, struct fvp_flash_info *info
 	}
 	for (u32 i = 0; i < super->device_count; i++)
 		uuid_unparse_lower(super->members[i], info->members[i]);
+	info->role = super->role == FVP_ROLE_REPLICA ? FVP_FLASH_REPLICA : FVP_FLASH_MEMBER;
+	info->legset_gen = super->legset_gen;
+	for (u32 i = 0; i < FVP_LEGS_MAX; i++) {
+		info->legs[i].used = super->legs[i].flags & FVP_LEG_USED;
+		info->legs[i].in_sync = super->legs[i].flags & FVP_LEG_IN_SYNC;
+		uuid_unparse_lower(super->legs[i].uuid, info->legs[i].uuid);
+	}
 }
 
 static int copy_read(int fd, u64 sectors, u32 copy, void *mem, struct fvp_super *super,
@@ -223,6 +231,7 @@ int fvp_flash_volumes(const struct fvp_device *dev, struct fvp_flash_volume **li
 		uuid_unparse_lower(line->uuid, volume->uuid);
 		snprintf(volume->name, sizeof(volume->name), "%s", line->name);
 		volume->sectors = line->size_sectors;
+		volume->replica_mask = line->legs;
 		(*count)++;
 	}
 	free(super);
@@ -324,6 +333,54 @@ int fvp_flash_plan(const struct fvp_device *dev, unsigned int count, const char 
 	info->segment_count = 0;
 	for (unsigned int i = 0; i < count; i++)
 		info->segment_count += plan->device[i].segment_count;
+	*plan_out = plan;
+	return FVP_OK;
+}
+
+/* For a pool of pool_super; says what the device lacks. */
+static int plan_replica(const struct fvp_super *pool_super, const struct fvp_device *dev,
+			struct fvp_flash_plan *plan)
+{
+	u64 least = FVP_FIRST_SEGMENT_SECTOR + FVP_SUPER_AREA_SECTORS +
+		    (u64)FVP_LEG_SLOTS_MIN * pool_super->segment_sectors;
+	uuid_t uuid;
+
+	uuid_generate_random(uuid);
+	if (fvp_super_replica(pool_super, dev->sectors, uuid, &plan->super))
+		return fvp_error(
+			FVP_REFUSED,
+			"%s is too small: it has %s, and a replica of pool %s needs at least %s, "
+			"for %d segments of %s",
+			dev->path, fvp_size_text(dev->sectors * 512), pool_super->label,
+			fvp_size_text(least * 512), FVP_LEG_SLOTS_MIN,
+			fvp_size_text(pool_super->segment_sectors * 512ull));
+	plan->device[0].device_sectors = plan->super.device_sectors;
+	plan->device[0].segment_count = plan->super.segment_count;
+	return FVP_OK;
+}
+
+int fvp_flash_plan_replica(const struct fvp_device *pool_dev, const struct fvp_device *dev,
+			   struct fvp_flash_plan **plan_out, struct fvp_flash_info *info)
+{
+	struct fvp_flash_plan *plan;
+	enum fvp_flash_state state;
+	const char *why;
+	struct fvp_super *pool_super = super_read(pool_dev, &state, &why);
+	int ret;
+
+	if (!pool_super)
+		return fvp_error(FVP_MEDIA, "cannot read the superblock of %s: %s", pool_dev->path,
+				 why);
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		abort();
+	ret = plan_replica(pool_super, dev, plan);
+	free(pool_super);
+	if (ret) {
+		free(plan);
+		return ret;
+	}
+	info_fill(&plan->super, info);
 	*plan_out = plan;
 	return FVP_OK;
 }

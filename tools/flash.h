@@ -9,14 +9,27 @@
 #include "device.h"
 
 #define FVP_FLASH_MAX 16 /* FVP_DEVICES_MAX */
+#define FVP_REPLICAS_MAX 4 /* FVP_LEGS_MAX */
 #define FVP_UUID_TEXT_BYTES 37
 
-/* What a flash device says of itself and its pool. */
+enum fvp_flash_role { FVP_FLASH_MEMBER, FVP_FLASH_REPLICA };
+
+/* A replica of the pool, by its index. */
+struct fvp_flash_leg {
+	bool used; /* there is one */
+	bool in_sync; /* with all dirty data of its volumes, as of legset_gen */
+	char uuid[FVP_UUID_TEXT_BYTES];
+};
+
+/* What a flash device or a replica says of itself and its pool. */
 struct fvp_flash_info {
 	char pool_uuid[FVP_UUID_TEXT_BYTES];
 	char device_uuid[FVP_UUID_TEXT_BYTES];
 	char label[64]; /* the pool's name when it was made */
 	uint64_t generation;
+	enum fvp_flash_role role;
+	uint32_t legset_gen; /* changes of the set of replicas so far */
+	struct fvp_flash_leg legs[FVP_REPLICAS_MAX];
 	unsigned int device_index, device_count;
 	unsigned int block_sectors, segment_sectors, segment_count;
 	unsigned int volume_count;
@@ -46,6 +59,7 @@ struct fvp_flash_volume {
 	char name[64]; /* of its device when it was last attached; may be "" */
 	uint64_t sectors;
 	bool may_be_dirty; /* acknowledged writes of it may be on flash only */
+	unsigned int replica_mask; /* replicas that it wants: a bit each */
 };
 
 /*
@@ -65,6 +79,9 @@ struct fvp_flash_plan;
 int fvp_flash_plan(const struct fvp_device *dev, unsigned int count, const char *label,
 		   uint64_t segment_bytes, struct fvp_flash_plan **plan,
 		   struct fvp_flash_info *info);
+/* The same for a replica of a pool, of which pool_dev is a flash device. */
+int fvp_flash_plan_replica(const struct fvp_device *pool_dev, const struct fvp_device *dev,
+			   struct fvp_flash_plan **plan, struct fvp_flash_info *info);
 void fvp_flash_plan_free(struct fvp_flash_plan *plan);
 
 /* Writes both copies on one device, durably, and reads them back. */

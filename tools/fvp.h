@@ -3,13 +3,15 @@
  * fvp, the command line tool: what its files share.
  *
  *	main.c		the verbs, their help
- *	pool_*.c	volume_*.c status.c		one verb each
+ *	pool_*.c replica_*.c volume_*.c status.c	one verb each
  *	wait.c		until the origin has all, with progress
  *	dm.c		device-mapper ioctls; kmsg.c: why the kernel refused one
  *	device.c	block devices: size, who holds them, what they contain
- *	flash.c		superblocks: knows core/super.h
+ *	flash.c		superblocks: knows core/super.h; media.c: what is wrong with one;
+ *			take.c: devices that are to get one
  *	recover.c	the verb; recover/core.c runs all of core/ over files, in this process
  *	report.c	status lines; waiting.c: volumes whose origin is not there
+ *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
  * Every function that can fail prints its one message itself, through
@@ -48,10 +50,15 @@ int fvp_pool_start(int argc, char **argv);
 int fvp_pool_stop(int argc, char **argv);
 int fvp_pool_show(int argc, char **argv);
 int fvp_pool_destroy(int argc, char **argv);
+int fvp_replica_create(int argc, char **argv);
+int fvp_replica_add(int argc, char **argv);
+int fvp_replica_remove(int argc, char **argv);
+int fvp_replica_list(int argc, char **argv);
 int fvp_volume_attach_verb(int argc, char **argv);
 int fvp_volume_detach_verb(int argc, char **argv);
 int fvp_volume_mode(int argc, char **argv);
 int fvp_volume_order(int argc, char **argv);
+int fvp_volume_replicas(int argc, char **argv);
 int fvp_volume_flush_verb(int argc, char **argv);
 int fvp_volume_forget(int argc, char **argv);
 int fvp_volume_show(int argc, char **argv);

@@ -28,9 +28,26 @@ static const struct verb {
 	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
 	  "  --yes               do not ask\n"
 	  "  --accept-data-loss  also if it has acknowledged writes that no origin has\n" },
+	{ "replica", "create", fvp_replica_create, "POOL DEVICE [--force] [--dry-run] [--json]",
+	  "Makes a replica of a device and gives it to an active pool: a place for the dirty data "
+	  "of\n"
+	  "volumes, beside the pool's flash.  All that is on the device is lost.\n"
+	  "  --force    also if something is recognised on it\n"
+	  "  --dry-run  check all, say what would be done, write nothing\n" },
+	{ "replica", "add", fvp_replica_add, "POOL DEVICE",
+	  "Gives a replica back to its active pool, which was started without it, or lost the "
+	  "device\n"
+	  "that it was on.  A replica that only failed for a while comes back by itself.\n" },
+	{ "replica", "remove", fvp_replica_remove, "POOL DEVICE|UUID",
+	  "Takes a replica from its pool for good and erases its superblock.  No volume may want "
+	  "it.\n" },
+	{ "replica", "list", fvp_replica_list, "[POOL] [--json]",
+	  "Shows the replicas of one pool, or of all: state, size, times it failed, and how long "
+	  "it\n"
+	  "takes to acknowledge.\n" },
 	{ "volume", "attach", fvp_volume_attach_verb,
 	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
-	  "[--warm|--cold] [--json]",
+	  "[--replicas N|all] [--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
 	  "be\n"
 	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
@@ -43,6 +60,11 @@ static const struct verb {
 	  "relaxed\n"
 	  "  --uuid UUID  of the volume (default: made from the origin's own uuid or serial "
 	  "number)\n"
+	  "  --replicas N write dirty data to the pool's first N replicas too, and use write-back "
+	  "only "
+	  "while\n"
+	  "               all of them are in sync (default: as it was before; see fvp volume "
+	  "replicas)\n"
 	  "  --warm       use content that an earlier attachment left: only if nobody has written "
 	  "the\n"
 	  "               origin since (default where fvp makes the device)\n"
@@ -62,6 +84,12 @@ static const struct verb {
 	  "In which order the origin gets what write-back has acknowledged: strict (always a "
 	  "state\n"
 	  "that a power cut could have left) or relaxed (less to write, no such promise).\n" },
+	{ "volume", "replicas", fvp_volume_replicas, "NAME [[--min N] all|none|DEVICE|UUID...]",
+	  "Shows or sets to which replicas of its pool the dirty data of a volume also goes, "
+	  "before a\n"
+	  "write is acknowledged.  To set them takes until the origin has what is dirty now.\n"
+	  "  --min N  write-back goes on while N of them are in sync (default: all that are "
+	  "named)\n" },
 	{ "volume", "flush", fvp_volume_flush_verb, "NAME [--wait]",
 	  "Writes to the origin, as fast as it goes, all that has been acknowledged up to now.\n"
 	  "  --wait  until it is there; may be interrupted\n" },

@@ -8,6 +8,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "replica.h"
 #include "report.h"
 #include "waiting.h"
 
@@ -41,6 +42,64 @@ static void note_dirty(const struct fvp_view *volume)
 	putchar('\n');
 }
 
+/* "/dev/x (out: ...), ..." of the replicas that are not in. */
+static void replicas_out(const struct fvp_replicas *replicas, char *text, size_t text_bytes)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned int i = 0; i < replicas->count && used < text_bytes; i++) {
+		const struct fvp_replica *replica = &replicas->replica[i];
+
+		if (strcmp(replica->state, "in"))
+			used += (size_t)snprintf(text + used, text_bytes - used, "%s%s (%s)",
+						 used ? ", " : "", fvp_replica_name(replica),
+						 fvp_replica_words(replica));
+	}
+}
+
+/* Write-back with fewer replicas than wanted, or none of it for that. */
+static void note_replicas(const struct fvp_view *volume)
+{
+	uint64_t min = fvp_status_number(volume->status, "replicas_min");
+	const char *name = volume->dev.name;
+	char requested[24], effective[24], out[1024];
+	struct fvp_replicas replicas;
+
+	fvp_status_word(volume->status, "requested", requested, sizeof(requested));
+	fvp_status_word(volume->status, "effective", effective, sizeof(effective));
+	if (strcmp(requested, FVP_MODE_NAME_WRITE_BACK) ||
+	    !strcmp(effective, FVP_MODE_NAME_PASS_THROUGH))
+		return;
+	fvp_replicas_of_volume(volume, &replicas);
+	replicas_out(&replicas, out, sizeof(out));
+	if (!out[0])
+		return;
+	if (replicas.in >= min)
+		printf("%s: goes on in write-back with %u of its %u replicas; not in: %s\n", name,
+		       replicas.in, replicas.count, out);
+	else if (strcmp(effective, FVP_MODE_NAME_WRITE_BACK))
+		printf("%s: write-back was asked for and needs %llu replica%s in sync, of which %u "
+		       "%s: it is in %s until then; not in: %s\n",
+		       name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
+		       replicas.in == 1 ? "is" : "are", effective, out);
+	else
+		printf("%s: leaving write-back, which needs %llu replica%s in sync, of which %u "
+		       "%s; not in: %s\n",
+		       name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
+		       replicas.in == 1 ? "is" : "are", out);
+}
+
+/* Write-back was asked for, and too few replicas are in: note_replicas() says it. */
+static bool lacks_replicas(const struct fvp_view *volume, const char *requested,
+			   const char *effective)
+{
+	return !strcmp(requested, FVP_MODE_NAME_WRITE_BACK) &&
+	       strcmp(effective, FVP_MODE_NAME_PASS_THROUGH) &&
+	       fvp_status_number(volume->status, "replicas_in") <
+		       fvp_status_number(volume->status, "replicas_min");
+}
+
 static void note_mode(const struct fvp_view *volume)
 {
 	char requested[24], effective[24];
@@ -48,7 +107,7 @@ static void note_mode(const struct fvp_view *volume)
 
 	fvp_status_word(volume->status, "requested", requested, sizeof(requested));
 	fvp_status_word(volume->status, "effective", effective, sizeof(effective));
-	if (!strcmp(requested, effective))
+	if (!strcmp(requested, effective) || lacks_replicas(volume, requested, effective))
 		return;
 	if (!strcmp(effective, FVP_MODE_NAME_WRITE_BACK))
 		printf("%s: leaving write-back for %s, which takes effect when nothing is dirty\n",
@@ -67,6 +126,7 @@ void fvp_print_notes(const struct fvp_view *volume)
 	const char *name = volume->dev.name;
 
 	note_mode(volume);
+	note_replicas(volume);
 	note_dirty(volume);
 	if (fvp_origin_failing(volume))
 		printf("%s: its origin fails writes, destaging tries again (dmesg has the "

@@ -69,9 +69,9 @@ void fvp_pool_device_names(const struct fvp_device *dev, unsigned int count, cha
 }
 
 int fvp_pool_activate(const char *name, const char *pool_uuid, const struct fvp_device *dev,
-		      unsigned int count)
+		      unsigned int count, unsigned int replica_count)
 {
-	char params[64 + FVP_FLASH_MAX * 24], uuid[FVP_DM_UUID_BYTES], names[1024];
+	char params[64 + FVP_POOL_DEVICES_MAX * 36], uuid[FVP_DM_UUID_BYTES], names[1024];
 	struct fvp_dm_table table = { 0 };
 	uint64_t sectors = 0;
 	int used, ret;
@@ -82,13 +82,19 @@ int fvp_pool_activate(const char *name, const char *pool_uuid, const struct fvp_
 				 dev[i].major, dev[i].minor);
 		sectors += dev[i].sectors;
 	}
+	if (replica_count)
+		used += snprintf(params + used, sizeof(params) - (size_t)used, " %u",
+				 replica_count);
+	for (unsigned int i = count; i < count + replica_count; i++)
+		used += snprintf(params + used, sizeof(params) - (size_t)used,
+				 " " FVP_OPTION_REPLICA "%u:%u", dev[i].major, dev[i].minor);
 	snprintf(uuid, sizeof(uuid), FVP_DM_UUID_POOL "%s", pool_uuid);
 	fvp_dm_table_add(&table, 0, sectors, FVP_TARGET_POOL, params);
 	ret = fvp_dm_create_hidden(name, uuid, &table);
 	fvp_dm_table_free(&table);
 	if (!ret)
 		return FVP_OK;
-	fvp_pool_device_names(dev, count, names, sizeof(names));
+	fvp_pool_device_names(dev, count + replica_count, names, sizeof(names));
 	return fvp_error(ret, "cannot activate pool %s on %s: %s", name, names, fvp_dm_why());
 }
 

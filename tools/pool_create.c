@@ -13,7 +13,7 @@
 #include "pool.h"
 
 struct options {
-	bool force, dry_run, json;
+	struct fvp_take take;
 	uint64_t segment_bytes;
 };
 
@@ -30,11 +30,11 @@ static int parse(int argc, char **argv, struct options *options)
 
 	while ((c = getopt_long(argc, argv, "fn", known, NULL)) != -1) {
 		if (c == 'f')
-			options->force = true;
+			options->take.force = true;
 		else if (c == 'n')
-			options->dry_run = true;
+			options->take.dry_run = true;
 		else if (c == 'j')
-			options->json = true;
+			options->take.json = true;
 		else if (c == 's') {
 			if (!fvp_size_parse(optarg, &options->segment_bytes))
 				return fvp_usage("%s is not a size: try 1M", optarg);
@@ -48,61 +48,6 @@ static int parse(int argc, char **argv, struct options *options)
 	return FVP_OK;
 }
 
-/* What stands on a device and would be lost; "" for nothing. */
-static int content_of(const struct fvp_device *dev, char *what, size_t what_bytes)
-{
-	struct fvp_flash_info info;
-	const char *why;
-	bool found;
-	int ret;
-
-	switch (fvp_flash_read(dev, &info, &why)) {
-	case FVP_FLASH_VALID:
-		snprintf(what, what_bytes, "a flash device of fvp pool %s (%s)%s", info.label,
-			 info.pool_uuid,
-			 info.may_be_dirty ? ", perhaps with acknowledged writes that are nowhere "
-					     "else"
-					   : "");
-		return FVP_OK;
-	case FVP_FLASH_DAMAGED:
-	case FVP_FLASH_NEWER:
-	case FVP_FLASH_TRUNCATED:
-		snprintf(what, what_bytes, "a flash device of an fvp pool (%s)", why);
-		return FVP_OK;
-	case FVP_FLASH_UNREADABLE:
-		return fvp_error(FVP_SYSTEM, "cannot read %s: %s", dev->path, why);
-	case FVP_FLASH_NONE:
-		break;
-	}
-	ret = fvp_device_signature(dev, what, what_bytes, &found);
-	if (!found)
-		what[0] = '\0';
-	return ret;
-}
-
-static int device_check(const struct fvp_device *dev, const struct options *options)
-{
-	char what[400];
-	int ret;
-
-	if (dev->block_bytes != 512 && dev->block_bytes != 4096)
-		return fvp_error(FVP_REFUSED,
-				 "%s has logical blocks of %u bytes; only 512 and 4096 are known",
-				 dev->path, dev->block_bytes);
-	ret = content_of(dev, what, sizeof(what));
-	if (ret || !what[0])
-		return ret;
-	if (!options->force)
-		return fvp_error(FVP_REFUSED,
-				 "%s holds %s. Nothing was written. If all on it may be lost, say "
-				 "--force",
-				 dev->path, what);
-	if (!options->json)
-		printf("%s: %s%s\n", dev->path, options->dry_run ? "would erase " : "erasing ",
-		       what);
-	return FVP_OK;
-}
-
 static void report(const char *name, const struct fvp_device *dev, unsigned int count,
 		   const struct fvp_flash_info *info, const struct options *options)
 {
@@ -110,10 +55,10 @@ static void report(const char *name, const struct fvp_device *dev, unsigned int 
 	struct json_object *object, *list;
 	char names[1024];
 
-	if (!options->json) {
+	if (!options->take.json) {
 		fvp_pool_device_names(dev, count, names, sizeof(names));
 		printf("%s pool %s (%s) on %s: %u segments of %s, %s\n",
-		       options->dry_run ? "would make" : "made", name, info->pool_uuid, names,
+		       options->take.dry_run ? "would make" : "made", name, info->pool_uuid, names,
 		       info->segment_count, fvp_size_text(info->segment_sectors * 512ull),
 		       fvp_size_text(room));
 		return;
@@ -122,7 +67,7 @@ static void report(const char *name, const struct fvp_device *dev, unsigned int 
 	list = json_object_new_array();
 	json_object_object_add(object, "name", json_object_new_string(name));
 	json_object_object_add(object, "uuid", json_object_new_string(info->pool_uuid));
-	json_object_object_add(object, "dry_run", json_object_new_boolean(options->dry_run));
+	json_object_object_add(object, "dry_run", json_object_new_boolean(options->take.dry_run));
 	json_object_object_add(object, "segments", json_object_new_int(info->segment_count));
 	json_object_object_add(object, "segment_sectors",
 			       json_object_new_int(info->segment_sectors));
@@ -139,13 +84,8 @@ static int write_all(const struct fvp_device *dev, unsigned int count,
 {
 	int ret = FVP_OK;
 
-	for (unsigned int i = 0; i < count && !ret; i++) {
-		ret = fvp_flash_erase(&dev[i]);
-		if (!ret)
-			ret = fvp_device_wipe(&dev[i]);
-		if (!ret)
-			ret = fvp_flash_write(&dev[i], plan, i);
-	}
+	for (unsigned int i = 0; i < count && !ret; i++)
+		ret = fvp_pool_take(&dev[i], plan, i);
 	/* Half a pool is no pool: what was written is taken back. */
 	for (unsigned int i = 0; i < count && ret; i++)
 		fvp_flash_erase(&dev[i]);
@@ -174,15 +114,15 @@ int fvp_pool_create(int argc, char **argv)
 	if (ret)
 		return ret;
 	for (unsigned int i = 0; i < count && !ret; i++)
-		ret = device_check(&dev[i], &options);
+		ret = fvp_pool_take_check(&dev[i], &options.take);
 	if (!ret)
 		ret = fvp_flash_plan(dev, count, name, options.segment_bytes, &plan, &info);
-	if (!ret && !options.dry_run)
+	if (!ret && !options.take.dry_run)
 		ret = write_all(dev, count, plan);
 	/* The module wants the devices for itself. */
 	fvp_pool_devices_close(dev, count);
-	if (!ret && !options.dry_run)
-		ret = fvp_pool_activate(name, info.pool_uuid, dev, count);
+	if (!ret && !options.take.dry_run)
+		ret = fvp_pool_activate(name, info.pool_uuid, dev, count, 0);
 	if (!ret)
 		report(name, dev, count, &info, &options);
 	fvp_flash_plan_free(plan);

@@ -13,6 +13,7 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "pool.h"
+#include "replica.h"
 #include "waiting.h"
 
 static int confirm(const struct fvp_view *pool, uint64_t clean_bytes, bool dirty)
@@ -29,17 +30,30 @@ static int confirm(const struct fvp_view *pool, uint64_t clean_bytes, bool dirty
 	return fvp_error(FVP_REFUSED, "not destroyed");
 }
 
-/* The device's path, found before the pool goes. */
-static unsigned int flash_paths(const struct fvp_view *pool,
-				char paths[FVP_FLASH_MAX][FVP_PATH_BYTES])
+/* The devices' paths, found before the pool goes: its flash, and the replicas that are there. */
+static unsigned int device_paths(const struct fvp_view *pool, const struct fvp_replicas *replicas,
+				 char paths[FVP_POOL_DEVICES_MAX][FVP_PATH_BYTES])
 {
-	const char *params = pool->dev.table.target[0].params;
-	char word[FVP_PATH_BYTES];
+	struct fvp_pool_table table;
 	unsigned int count = 0;
 
-	while (count < FVP_FLASH_MAX && fvp_table_word(params, count + 2, word, sizeof(word)))
-		fvp_device_path_of_word(word, paths[count++]);
+	fvp_pool_table_parse(&pool->dev, &table);
+	for (unsigned int i = 0; i < table.flash_count; i++)
+		fvp_device_path_of_word(table.flash[i], paths[count++]);
+	for (unsigned int i = 0; i < replicas->count; i++)
+		if (replicas->replica[i].path[0])
+			snprintf(paths[count++], FVP_PATH_BYTES, "%s", replicas->replica[i].path);
 	return count;
+}
+
+/* What could not be erased, since it is not there. */
+static void report_left(const struct fvp_view *pool, const struct fvp_replicas *replicas)
+{
+	for (unsigned int i = 0; i < replicas->count; i++)
+		if (!replicas->replica[i].path[0])
+			fvp_warn("replica %s of pool %s is not there and keeps its superblock: if "
+				 "its device comes back, take it for something new with --force",
+				 replicas->replica[i].uuid, pool->dev.name);
 }
 
 static int dirty_check(const struct fvp_view *pool, bool accept)
@@ -66,10 +80,13 @@ static int dirty_check(const struct fvp_view *pool, bool accept)
 
 static int destroy(const struct fvp_view *pool)
 {
-	char paths[FVP_FLASH_MAX][FVP_PATH_BYTES];
-	unsigned int count = flash_paths(pool, paths);
+	char paths[FVP_POOL_DEVICES_MAX][FVP_PATH_BYTES];
+	struct fvp_replicas replicas;
+	unsigned int count;
 	int ret = FVP_OK;
 
+	fvp_replicas_parse(pool->status, &replicas);
+	count = device_paths(pool, &replicas, paths);
 	if (fvp_dm_remove(pool->dev.name))
 		return fvp_error(FVP_SYSTEM, "cannot stop pool %s: %s. Nothing was erased",
 				 pool->dev.name, fvp_dm_why());
@@ -86,6 +103,7 @@ static int destroy(const struct fvp_view *pool)
 		if (one)
 			ret = one;
 	}
+	report_left(pool, &replicas);
 	return ret;
 }
 

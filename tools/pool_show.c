@@ -5,6 +5,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "replica.h"
 #include "report.h"
 #include "waiting.h"
 
@@ -34,18 +35,26 @@ static const char *const shown[] = {
 	"dirty_limit_sectors",
 	"waiting",
 	"waiting_sectors",
+	"legset",
 };
 
 static void print_one(const struct fvp_view *pool, const struct fvp_views *volumes)
 {
-	const char *params = pool->dev.table.target[0].params;
 	char word[FVP_PATH_BYTES], path[FVP_PATH_BYTES], users[512];
+	struct fvp_pool_table table;
+	struct fvp_replicas replicas;
 
 	printf("%-22s %s\n", "name", pool->dev.name);
-	for (unsigned int i = 2; fvp_table_word(params, i, word, sizeof(word)); i++) {
-		fvp_device_path_of_word(word, path);
+	fvp_pool_table_parse(&pool->dev, &table);
+	for (unsigned int i = 0; i < table.flash_count; i++) {
+		fvp_device_path_of_word(table.flash[i], path);
 		printf("%-22s %s\n", "device", path);
 	}
+	fvp_replicas_parse(pool->status, &replicas);
+	for (unsigned int i = 0; i < replicas.count; i++)
+		printf("%-22s %s %s, %s\n", "replica", replicas.replica[i].uuid,
+		       replicas.replica[i].path[0] ? replicas.replica[i].path : "-",
+		       fvp_replica_words(&replicas.replica[i]));
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
 		fvp_status_word(pool->status, shown[i], word, sizeof(word));
 		if (word[0])
@@ -93,6 +102,7 @@ int fvp_pool_show(int argc, char **argv)
 		print_all_json(&pools, &volumes);
 	} else if (!ret) {
 		fvp_print_pools(&pools, &volumes);
+		fvp_print_replicas(&pools);
 		for (unsigned int i = 0; i < pools.count; i++)
 			fvp_waiting_print(&pools.view[i], &volumes);
 	}

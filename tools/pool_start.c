@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fvp pool start: activates a pool from its devices, in any order. */
+/* fvp pool start: activates a pool from its devices and replicas, in any order. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,84 +8,182 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "pool.h"
+#include "replica.h"
 #include "waiting.h"
 
-static int read_device(const struct fvp_device *dev, struct fvp_flash_info *info)
-{
-	char what[400];
-	const char *why;
-	bool found = false;
-	enum fvp_flash_state state = fvp_flash_read(dev, info, &why);
+/* A device that was named, and what it says of itself. */
+struct medium {
+	struct fvp_device dev;
+	struct fvp_flash_info info;
+	enum fvp_flash_state state;
+	const char *why; /* not valid */
+};
 
-	switch (state) {
-	case FVP_FLASH_VALID:
-		return FVP_OK;
-	case FVP_FLASH_NONE:
-		fvp_device_signature(dev, what, sizeof(what), &found);
-		return fvp_error(FVP_MEDIA, "%s is no flash device of a pool%s%s", dev->path,
-				 found ? ": it holds " : "", found ? what : "");
-	case FVP_FLASH_NEWER:
-		return fvp_error(FVP_MEDIA,
-				 "%s: %s. It was written by a newer fvp: use that one, or make a "
-				 "new pool with fvp pool create --force",
-				 dev->path, why);
-	case FVP_FLASH_TRUNCATED:
-		return fvp_error(FVP_MEDIA,
-				 "%s: %s. It was cut short: give it back its size, or make a new "
-				 "pool with fvp pool create --force",
-				 dev->path, why);
-	default:
-		return fvp_error(
-			FVP_MEDIA,
-			"%s: %s, in both copies. All content is on the origins: make a new "
-			"pool with fvp pool create --force",
-			dev->path, why);
+/* All that were named, by what they turned out to be. */
+struct media {
+	struct medium medium[FVP_POOL_DEVICES_MAX];
+	unsigned int count;
+	struct medium *flash[FVP_POOL_DEVICES_MAX], *replica[FVP_POOL_DEVICES_MAX],
+		*bad[FVP_POOL_DEVICES_MAX];
+	unsigned int flash_count, replica_count, bad_count;
+	const struct fvp_flash_info *newest; /* of the flash: the pool's own word */
+};
+
+static int media_open(struct media *media, char **args, unsigned int count)
+{
+	struct fvp_device dev[FVP_POOL_DEVICES_MAX];
+	int ret = fvp_pool_devices_open(args, count, dev, false);
+
+	if (ret)
+		return ret;
+	media->count = count;
+	for (unsigned int i = 0; i < count; i++) {
+		struct medium *medium = &media->medium[i];
+
+		medium->dev = dev[i];
+		medium->state = fvp_flash_read(&dev[i], &medium->info, &medium->why);
+		if (medium->state != FVP_FLASH_VALID)
+			media->bad[media->bad_count++] = medium;
+		else if (medium->info.role == FVP_FLASH_REPLICA)
+			media->replica[media->replica_count++] = medium;
+		else
+			media->flash[media->flash_count++] = medium;
 	}
+	return FVP_OK;
 }
 
-/* One pool, all its members, none twice.  The newest superblock says who belongs to it. */
-static int members_check(const struct fvp_device *dev, const struct fvp_flash_info *info,
-			 unsigned int count, const struct fvp_flash_info **newest)
+static int twins_check(struct medium *const *medium, unsigned int count)
 {
-	char missing[FVP_FLASH_MAX * (FVP_UUID_TEXT_BYTES + 2)] = "";
-	unsigned int missing_count = 0;
-	size_t used = 0;
+	for (unsigned int i = 1; i < count; i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (!strcmp(medium[i]->info.device_uuid, medium[j]->info.device_uuid))
+				return fvp_error(FVP_MEDIA,
+						 "%s and %s are copies of one %s (%s). Take the "
+						 "copy away",
+						 medium[j]->dev.path, medium[i]->dev.path,
+						 fvp_pool_role_name(medium[i]->info.role),
+						 medium[i]->info.device_uuid);
+	return FVP_OK;
+}
 
-	*newest = &info[0];
-	for (unsigned int i = 1; i < count; i++) {
-		if (strcmp(info[i].pool_uuid, info[0].pool_uuid))
+/* Flash of one pool, none twice.  The newest superblock says who belongs to it. */
+static int flash_check(struct media *media)
+{
+	if (!media->flash_count && media->replica_count)
+		return fvp_error(FVP_MEDIA,
+				 "%s is a replica of pool %s (%s). Name the flash devices of that "
+				 "pool too",
+				 media->replica[0]->dev.path, media->replica[0]->info.label,
+				 media->replica[0]->info.pool_uuid);
+	for (unsigned int i = 0; i < media->flash_count; i++) {
+		const struct medium *first = media->flash[0], *medium = media->flash[i];
+
+		if (strcmp(medium->info.pool_uuid, first->info.pool_uuid))
 			return fvp_error(
 				FVP_MEDIA,
 				"%s belongs to pool %s (%s), but %s belongs to pool %s (%s)",
-				dev[0].path, info[0].label, info[0].pool_uuid, dev[i].path,
-				info[i].label, info[i].pool_uuid);
-		for (unsigned int j = 0; j < i; j++)
-			if (!strcmp(info[i].device_uuid, info[j].device_uuid))
-				return fvp_error(FVP_MEDIA,
-						 "%s and %s are copies of one flash device (%s). "
-						 "Take the copy away",
-						 dev[j].path, dev[i].path, info[i].device_uuid);
-		if (info[i].generation > (*newest)->generation)
-			*newest = &info[i];
+				first->dev.path, first->info.label, first->info.pool_uuid,
+				medium->dev.path, medium->info.label, medium->info.pool_uuid);
+		if (!media->newest || medium->info.generation > media->newest->generation)
+			media->newest = &medium->info;
 	}
-	for (unsigned int m = 0; m < (*newest)->device_count; m++) {
-		bool have = false;
+	return twins_check(media->flash, media->flash_count);
+}
 
-		for (unsigned int i = 0; i < count; i++)
-			have |= !strcmp(info[i].device_uuid, (*newest)->members[m]);
-		if (have)
+static bool is_named(struct medium *const *medium, unsigned int count, const char *device_uuid)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (!strcmp(medium[i]->info.device_uuid, device_uuid))
+			return true;
+	return false;
+}
+
+/* Flash devices of the pool that were not named: how many, and which. */
+static unsigned int flash_missing(const struct media *media, char *text, size_t text_bytes)
+{
+	unsigned int missing = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned int m = 0; media->newest && m < media->newest->device_count; m++) {
+		const char *uuid = media->newest->members[m];
+
+		if (is_named(media->flash, media->flash_count, uuid))
 			continue;
-		missing_count++;
-		used += (size_t)snprintf(missing + used, sizeof(missing) - used, "%s%s",
-					 used ? ", " : "", (*newest)->members[m]);
+		missing++;
+		used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used ? ", " : "",
+					 uuid);
 	}
-	if (missing_count)
+	return missing;
+}
+
+static unsigned int replicas_missing(const struct media *media)
+{
+	unsigned int missing = 0;
+
+	for (unsigned int i = 0; i < FVP_REPLICAS_MAX; i++)
+		missing += media->newest->legs[i].used &&
+			   !is_named(media->replica, media->replica_count,
+				     media->newest->legs[i].uuid);
+	return missing;
+}
+
+/*
+ * Nobody can tell what a device without a superblock was.  Where all flash is there and a
+ * replica is not, it was that, and the pool goes on without it.
+ */
+static int bad_check(const struct media *media, const char *name)
+{
+	char missing[FVP_FLASH_MAX * (FVP_UUID_TEXT_BYTES + 2)];
+	unsigned int count = flash_missing(media, missing, sizeof(missing));
+
+	if (media->bad_count &&
+	    (!media->newest || count || replicas_missing(media) < media->bad_count))
+		return fvp_pool_media_explain(&media->bad[0]->dev, media->bad[0]->state,
+					      media->bad[0]->why);
+	if (count)
 		return fvp_error(FVP_MEDIA,
 				 "pool %s has %u flash devices, and %u of them %s not named: %s. "
 				 "Name them too",
-				 (*newest)->label, (*newest)->device_count, missing_count,
-				 missing_count > 1 ? "are" : "is", missing);
+				 media->newest->label, media->newest->device_count, count,
+				 count > 1 ? "are" : "is", missing);
+	for (unsigned int i = 0; i < media->bad_count; i++)
+		fvp_warn(
+			"%s cannot be used as a replica: %s. Pool %s starts without it. To make it "
+			"anew: fvp replica remove, then fvp replica create --force",
+			media->bad[i]->dev.path, media->bad[i]->why, name);
 	return FVP_OK;
+}
+
+/* Replicas of this pool, none twice; those that it has besides are told. */
+static int replicas_check(const struct media *media, const char *name)
+{
+	int ret = twins_check(media->replica, media->replica_count);
+
+	for (unsigned int i = 0; i < media->replica_count && !ret; i++)
+		ret = fvp_replica_media_check(&media->replica[i]->dev, &media->replica[i]->info,
+					      media->newest, media->newest->label);
+	for (unsigned int i = 0; i < FVP_REPLICAS_MAX && !ret; i++) {
+		const struct fvp_flash_leg *leg = &media->newest->legs[i];
+
+		if (leg->used && !is_named(media->replica, media->replica_count, leg->uuid))
+			fvp_warn("pool %s has a replica %s, which is not among these devices: "
+				 "volumes that need it stay in write-through. When it is there: "
+				 "fvp replica add %s DEVICE",
+				 name, leg->uuid, name);
+	}
+	return ret;
+}
+
+/* Flash and replicas, as fvp_pool_activate() wants them; nobody holds them any more. */
+static void media_close(struct media *media, struct fvp_device *dev)
+{
+	for (unsigned int i = 0; i < media->count; i++)
+		fvp_device_close(&media->medium[i].dev);
+	for (unsigned int i = 0; i < media->flash_count; i++)
+		*dev++ = media->flash[i]->dev;
+	for (unsigned int i = 0; i < media->replica_count; i++)
+		*dev++ = media->replica[i]->dev;
 }
 
 /* A copy of an active pool (a clone, another path to it) must not be activated beside it. */
@@ -124,21 +222,28 @@ static void report_waiting(const char *name)
 	fvp_views_free(&pools);
 }
 
-static void report(const char *name, const struct fvp_flash_info *info, unsigned int count,
-		   bool json)
+static void report(const char *name, const struct media *media, bool json)
 {
+	const struct fvp_flash_info *info = media->newest;
 	struct json_object *object;
 
 	if (!json) {
-		printf("started pool %s (%s): %u flash device%s\n", name, info->pool_uuid, count,
-		       count > 1 ? "s" : "");
+		printf("started pool %s (%s): %u flash device%s", name, info->pool_uuid,
+		       media->flash_count, media->flash_count > 1 ? "s" : "");
+		if (media->replica_count)
+			printf(", %u replica%s", media->replica_count,
+			       media->replica_count > 1 ? "s" : "");
+		putchar('\n');
 		report_waiting(name);
 		return;
 	}
 	object = json_object_new_object();
 	json_object_object_add(object, "name", json_object_new_string(name));
 	json_object_object_add(object, "uuid", json_object_new_string(info->pool_uuid));
-	json_object_object_add(object, "devices", json_object_new_int((int)count));
+	json_object_object_add(object, "devices", json_object_new_int((int)media->flash_count));
+	json_object_object_add(object, "replicas", json_object_new_int((int)media->replica_count));
+	json_object_object_add(object, "replicas_missing",
+			       json_object_new_int((int)replicas_missing(media)));
 	json_object_object_add(object, "volumes", json_object_new_int((int)info->volume_count));
 	fvp_json_print(object);
 }
@@ -146,11 +251,11 @@ static void report(const char *name, const struct fvp_flash_info *info, unsigned
 int fvp_pool_start(int argc, char **argv)
 {
 	static const struct option known[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct fvp_flash_info info[FVP_FLASH_MAX];
-	const struct fvp_flash_info *newest = NULL;
-	struct fvp_device dev[FVP_FLASH_MAX];
+	struct fvp_device dev[FVP_POOL_DEVICES_MAX];
+	struct media media = { 0 };
 	unsigned int count;
 	bool json = false;
+	const char *name;
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -161,24 +266,28 @@ int fvp_pool_start(int argc, char **argv)
 	if (argc - optind < 2)
 		return fvp_usage("name the pool and its devices");
 	count = (unsigned int)(argc - optind - 1);
-	if (count > FVP_FLASH_MAX)
-		return fvp_usage("a pool has at most %d devices", FVP_FLASH_MAX);
-	ret = fvp_pool_name_check(argv[optind]);
+	if (count > FVP_POOL_DEVICES_MAX)
+		return fvp_usage("a pool has at most %d devices and %d replicas", FVP_FLASH_MAX,
+				 FVP_REPLICAS_MAX);
+	name = argv[optind];
+	ret = fvp_pool_name_check(name);
 	if (ret)
 		return ret;
-	ret = fvp_pool_devices_open(argv + optind + 1, count, dev, false);
+	ret = media_open(&media, argv + optind + 1, count);
 	if (ret)
 		return ret;
-	for (unsigned int i = 0; i < count && !ret; i++)
-		ret = read_device(&dev[i], &info[i]);
+	ret = flash_check(&media);
 	if (!ret)
-		ret = members_check(dev, info, count, &newest);
+		ret = bad_check(&media, name);
 	if (!ret)
-		ret = twin_check(newest->pool_uuid);
-	fvp_pool_devices_close(dev, count);
+		ret = replicas_check(&media, name);
 	if (!ret)
-		ret = fvp_pool_activate(argv[optind], newest->pool_uuid, dev, count);
+		ret = twin_check(media.newest->pool_uuid);
+	media_close(&media, dev);
 	if (!ret)
-		report(argv[optind], newest, count, json);
+		ret = fvp_pool_activate(name, media.newest->pool_uuid, dev, media.flash_count,
+					media.replica_count);
+	if (!ret)
+		report(name, &media, json);
 	return ret;
 }

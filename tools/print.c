@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fvp.h"
+#include "replica.h"
 #include "report.h"
 #include "waiting.h"
 
@@ -100,12 +101,13 @@ static double mib(const char *status, const char *key)
 
 void fvp_print_pools(const struct fvp_views *pools, const struct fvp_views *volumes)
 {
+	struct fvp_replicas replicas;
 	struct fvp_columns table;
 	char word[64], users[256];
 
-	fvp_columns_start(&table,
-			  "POOL|HEALTH|STATE|>SIZE|>FREE %|>CACHED MiB|>INDEX KiB|>BYTES/4K|"
-			  "VOLUMES");
+	fvp_columns_start(
+		&table, "POOL|HEALTH|STATE|REPLICAS|>SIZE|>FREE %|>CACHED MiB|>INDEX KiB|>BYTES/4K|"
+			"VOLUMES");
 	for (unsigned int i = 0; i < pools->count; i++) {
 		const struct fvp_view *pool = &pools->view[i];
 		uint64_t segments = fvp_status_number(pool->status, "segments");
@@ -115,6 +117,11 @@ void fvp_print_pools(const struct fvp_views *pools, const struct fvp_views *volu
 		fvp_columns_add(&table, "%s", word);
 		fvp_status_word(pool->status, "state", word, sizeof(word));
 		fvp_columns_add(&table, "%s", word);
+		fvp_replicas_parse(pool->status, &replicas);
+		if (replicas.count)
+			fvp_columns_add(&table, "%u of %u in", replicas.in, replicas.count);
+		else
+			fvp_columns_add(&table, "%s", "");
 		fvp_columns_add(&table, "%s", fvp_size_text(pool->dev.sectors * 512));
 		fvp_columns_add(
 			&table, "%.0f",
@@ -181,6 +188,12 @@ static void add_string(struct json_object *object, const char *key, const char *
 	json_object_object_add(object, key, json_object_new_string(value));
 }
 
+/* replica0=, replica1=...: shown taken apart, as a list. */
+static bool is_replica_word(const char *key)
+{
+	return !strncmp(key, "replica", 7) && key[7] >= '0' && key[7] <= '9';
+}
+
 /*
  * Every key=value word of a status line; numbers as numbers.  "origin" is that of the
  * table, a path, everywhere else.
@@ -197,9 +210,14 @@ static void add_status(struct json_object *object, const char *status)
 		if (!value)
 			continue;
 		*value++ = '\0';
+		if (is_replica_word(word))
+			continue;
 		if (!strcmp(word, "origin"))
 			word = "origin_state";
-		if (*value && strspn(value, "0123456789") == strlen(value))
+		if (!strcmp(word, "replica_mask"))
+			json_object_object_add(object, word,
+					       json_object_new_int64(strtoll(value, NULL, 16)));
+		else if (*value && strspn(value, "0123456789") == strlen(value))
 			json_object_object_add(object, word,
 					       json_object_new_int64(strtoll(value, NULL, 10)));
 		else
@@ -249,19 +267,26 @@ struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	const char *params = pool->dev.table.target[0].params;
-	char word[FVP_PATH_BYTES], path[FVP_PATH_BYTES], users[1024], *rest = NULL;
+	char path[FVP_PATH_BYTES], users[1024], *rest = NULL;
+	struct fvp_pool_table table;
+	struct fvp_replicas replicas;
 
 	add_string(object, "name", pool->dev.name);
 	add_status(object, pool->status);
 	json_object_object_add(object, "size_bytes",
 			       json_object_new_int64((int64_t)pool->dev.sectors * 512));
 	add_double(object, "index_bytes_per_4k", bytes_per_4k(pool->status));
-	for (unsigned int i = 2; fvp_table_word(params, i, word, sizeof(word)); i++) {
-		fvp_device_path_of_word(word, path);
+	fvp_pool_table_parse(&pool->dev, &table);
+	for (unsigned int i = 0; i < table.flash_count; i++) {
+		fvp_device_path_of_word(table.flash[i], path);
 		json_object_array_add(list, json_object_new_string(path));
 	}
 	json_object_object_add(object, "device_paths", list);
+	list = json_object_new_array();
+	fvp_replicas_parse(pool->status, &replicas);
+	for (unsigned int i = 0; i < replicas.count; i++)
+		json_object_array_add(list, fvp_json_replica(pool, &replicas.replica[i]));
+	json_object_object_add(object, "replica_list", list);
 	list = json_object_new_array();
 	fvp_pool_users(pool, volumes, users, sizeof(users));
 	for (char *name = strtok_r(users, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest))
@@ -275,8 +300,9 @@ struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_
 
 struct json_object *fvp_json_volume(const struct fvp_view *volume)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = json_object_new_object(), *list;
 	struct fvp_volume_table table;
+	struct fvp_replicas replicas;
 	char pool[FVP_DM_NAME_BYTES] = "", path[FVP_PATH_BYTES];
 	double hit = hit_percent(volume->status);
 
@@ -301,6 +327,11 @@ struct json_object *fvp_json_volume(const struct fvp_view *volume)
 	add_double(object, "index_bytes_per_4k", bytes_per_4k(volume->status));
 	add_bytes(object, "dirty_bytes", volume->status, "dirty_sectors");
 	add_bytes(object, "lost_bytes", volume->status, "lost_sectors");
+	list = json_object_new_array();
+	fvp_replicas_of_volume(volume, &replicas);
+	for (unsigned int i = 0; i < replicas.count; i++)
+		json_object_array_add(list, json_object_new_string(replicas.replica[i].uuid));
+	json_object_object_add(object, "replica_uuids", list);
 	return object;
 }
 

@@ -171,6 +171,38 @@ bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_
 	return true;
 }
 
+void fvp_pool_table_parse(const struct fvp_dm_device *dev, struct fvp_pool_table *table)
+{
+	const char *params = dev->table.target[0].params;
+	char word[FVP_DEVICE_WORD_BYTES];
+	unsigned int n = 2, count;
+
+	memset(table, 0, sizeof(*table));
+	fvp_table_word(params, 0, table->uuid, sizeof(table->uuid));
+	count = fvp_table_word(params, 1, word, sizeof(word)) ? (unsigned int)atoi(word) : 0;
+	while (table->flash_count < count && table->flash_count < FVP_FLASH_MAX &&
+	       fvp_table_word(params, n, table->flash[table->flash_count], FVP_DEVICE_WORD_BYTES)) {
+		table->flash_count++;
+		n++;
+	}
+	/* Then the number of options, and each of them. */
+	for (n++; fvp_table_word(params, n, word, sizeof(word)); n++)
+		if (!strncmp(word, FVP_OPTION_REPLICA, strlen(FVP_OPTION_REPLICA)) &&
+		    table->replica_count < FVP_REPLICAS_MAX)
+			strcpy(table->replica[table->replica_count++],
+			       word + strlen(FVP_OPTION_REPLICA));
+}
+
+int fvp_pool_flash_find(const struct fvp_view *pool, struct fvp_device *dev)
+{
+	struct fvp_pool_table table;
+	char path[FVP_PATH_BYTES];
+
+	fvp_pool_table_parse(&pool->dev, &table);
+	fvp_device_path_of_word(table.flash[0], path);
+	return fvp_device_find(path, dev);
+}
+
 static bool device_word(const char *word, unsigned int *major_out, unsigned int *minor_out)
 {
 	struct stat st;

@@ -9,6 +9,7 @@
 
 #include "device.h"
 #include "dm.h"
+#include "flash.h"
 
 /* A pool or volume: its device with its table, and its status line. */
 struct fvp_view {
@@ -39,6 +40,19 @@ uint64_t fvp_status_number(const char *status, const char *key);
 
 /* The n-th word of a table's parameters, from 0; false if there are fewer. */
 bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_bytes);
+
+/* A pool's table line, taken apart: devices as the kernel has them, "major:minor". */
+#define FVP_OPTION_REPLICA "replica="
+#define FVP_DEVICE_WORD_BYTES 32
+struct fvp_pool_table {
+	char uuid[FVP_UUID_TEXT_BYTES];
+	unsigned int flash_count, replica_count;
+	char flash[FVP_FLASH_MAX][FVP_DEVICE_WORD_BYTES];
+	char replica[FVP_REPLICAS_MAX][FVP_DEVICE_WORD_BYTES];
+};
+void fvp_pool_table_parse(const struct fvp_dm_device *dev, struct fvp_pool_table *table);
+/* The first flash device of an active pool: its superblock is the pool's. */
+int fvp_pool_flash_find(const struct fvp_view *pool, struct fvp_device *dev);
 
 /* A volume's table line, taken apart. */
 struct fvp_volume_table {

@@ -5,6 +5,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "replica.h"
 #include "report.h"
 #include "waiting.h"
 
@@ -31,6 +32,7 @@ static void print_all(const struct fvp_views *pools, const struct fvp_views *vol
 		puts("no pool is active");
 	else
 		fvp_print_pools(pools, volumes);
+	fvp_print_replicas(pools);
 	if (volumes->count) {
 		putchar('\n');
 		fvp_print_volumes(volumes);

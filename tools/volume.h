@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "device.h"
+#include "replica.h"
 #include "report.h"
 
 /* Added to a device's name for the hidden device that has its old table. */
@@ -17,7 +18,7 @@ struct fvp_attach {
 	const struct fvp_view *pool;
 	char name[FVP_DM_NAME_BYTES]; /* of the volume's device */
 	char uuid[40]; /* of the volume */
-	const char *mode;
+	const char *mode; /* while attaching */
 	bool relaxed; /* order of destaging */
 	bool waiting; /* the pool may have writes of it that the origin lacks */
 	bool warm; /* trust content of an earlier attachment */
@@ -38,6 +39,13 @@ void fvp_attach_table(const struct fvp_attach *attach, unsigned int origin_major
 /* Makes the pool forget what it has of this volume, over an origin that nobody uses. */
 int fvp_attach_forget(const struct fvp_attach *attach, unsigned int origin_major,
 		      unsigned int origin_minor);
+
+/* The replicas that text asks for: as many of the first, or "all"; says what is wrong. */
+int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
+			       struct fvp_replicas *wanted);
+/* Tells an attached volume, which leaves write-back for the time that takes. */
+int fvp_volume_replicas_set(const char *volume, const struct fvp_replicas *wanted,
+			    unsigned int min);
 
 /* Under the running dm device dev, which keeps its name and stays open. */
 int fvp_attach_live(struct fvp_attach *attach, const struct fvp_dm_device *dev);

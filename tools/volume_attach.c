@@ -9,14 +9,14 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#include "flash.h"
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "pool.h"
 #include "volume.h"
 #include "waiting.h"
 
 struct options {
-	const char *pool, *name, *uuid;
+	const char *pool, *name, *uuid, *replicas;
 	const char *mode, *order;
 	bool warm, cold, json;
 };
@@ -29,6 +29,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "mode", required_argument, NULL, 'm' },
 		{ "uuid", required_argument, NULL, 'u' },
 		{ "order", required_argument, NULL, 'o' },
+		{ "replicas", required_argument, NULL, 'r' },
 		{ "warm", no_argument, NULL, 'w' },
 		{ "cold", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
@@ -52,6 +53,9 @@ static int parse(int argc, char **argv, struct options *options)
 			break;
 		case 'o':
 			options->order = optarg;
+			break;
+		case 'r':
+			options->replicas = optarg;
 			break;
 		case 'u':
 			options->uuid = optarg;
@@ -125,24 +129,34 @@ static void choose_uuid(struct fvp_attach *attach, const char *wanted,
 	uuid_unparse_lower(uuid, attach->uuid);
 }
 
+static bool is_device(const struct fvp_device *dev, const char *word)
+{
+	unsigned int major, minor;
+
+	return sscanf(word, "%u:%u", &major, &minor) == 2 && major == dev->major &&
+	       minor == dev->minor;
+}
+
 /* The origin is not flash of a pool, not attached, and the uuid is not in service. */
 static int twin_check(const struct fvp_attach *attach, const struct fvp_views *pools,
 		      const struct fvp_views *volumes)
 {
 	const struct fvp_device *origin = &attach->origin;
-	char word[FVP_PATH_BYTES];
 
 	for (unsigned int i = 0; i < pools->count; i++) {
 		const struct fvp_dm_device *pool = &pools->view[i].dev;
-		unsigned int major, minor;
+		struct fvp_pool_table table;
 
 		if (pool->major == origin->major && pool->minor == origin->minor)
 			return fvp_error(FVP_REFUSED, "%s is a pool, not an origin", origin->path);
-		for (unsigned int n = 2;
-		     fvp_table_word(pool->table.target[0].params, n, word, sizeof(word)); n++)
-			if (sscanf(word, "%u:%u", &major, &minor) == 2 && major == origin->major &&
-			    minor == origin->minor)
+		fvp_pool_table_parse(pool, &table);
+		for (unsigned int n = 0; n < table.flash_count; n++)
+			if (is_device(origin, table.flash[n]))
 				return fvp_error(FVP_REFUSED, "%s is a flash device of pool %s",
+						 origin->path, pool->name);
+		for (unsigned int n = 0; n < table.replica_count; n++)
+			if (is_device(origin, table.replica[n]))
+				return fvp_error(FVP_REFUSED, "%s is a replica of pool %s",
 						 origin->path, pool->name);
 	}
 	for (unsigned int i = 0; i < volumes->count; i++) {
@@ -234,8 +248,9 @@ static int attach_on_top(struct fvp_attach *attach)
 	if (ret)
 		return ret;
 	if (fvp_flash_read(origin, &info, &why) == FVP_FLASH_VALID)
-		ret = fvp_error(FVP_REFUSED, "%s is a flash device of pool %s (%s), not an origin",
-				origin->path, info.label, info.pool_uuid);
+		ret = fvp_error(FVP_REFUSED, "%s is a %s of pool %s (%s), not an origin",
+				origin->path, fvp_pool_role_name(info.role), info.label,
+				info.pool_uuid);
 	fvp_device_close(origin);
 	if (!ret && !attach->warm)
 		ret = fvp_attach_forget(attach, origin->major, origin->minor);
@@ -338,14 +353,41 @@ static int waiting_check(struct fvp_attach *attach, const struct fvp_views *volu
 	return ret;
 }
 
+/* Dirty data goes to the replicas from the first on: so they are set before write-back begins. */
+static int replicas_begin(struct fvp_attach *attach, const struct fvp_replicas *wanted,
+			  const char *mode)
+{
+	char message[64];
+	int ret = fvp_volume_replicas_set(attach->name, wanted, wanted->count);
+
+	snprintf(message, sizeof(message), "mode %s", mode);
+	if (!ret && strcmp(attach->mode, mode) && fvp_dm_message(attach->name, message))
+		ret = fvp_error(FVP_SYSTEM, "cannot set the mode of %s to %s: %s", attach->name,
+				mode, fvp_dm_why());
+	if (ret)
+		fvp_warn("%s is attached, in %s. When that is mended: fvp volume replicas, then "
+			 "fvp volume mode",
+			 attach->name, attach->mode);
+	attach->mode = mode;
+	return ret;
+}
+
 static int attach(struct fvp_attach *attach, const struct options *options,
 		  const struct fvp_views *pools, const struct fvp_views *volumes)
 {
 	char name[FVP_DM_NAME_BYTES];
+	struct fvp_replicas wanted = { 0 };
 	struct fvp_dm_device dm;
 	bool live = fvp_dm_name_of(attach->origin.major, attach->origin.minor, name);
 	int ret = FVP_OK;
 
+	if (options->replicas) {
+		ret = fvp_volume_replicas_choose(attach->pool, options->replicas, &wanted);
+		if (ret)
+			return ret;
+		if (!strcmp(options->mode, FVP_MODE_NAME_WRITE_BACK))
+			attach->mode = FVP_MODE_NAME_WRITE_THROUGH;
+	}
 	if (live) {
 		if (options->name)
 			return fvp_usage("%s is a device-mapper device: it keeps its name",
@@ -365,6 +407,8 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 		ret = waiting_check(attach, volumes);
 	if (!ret)
 		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
+	if (!ret && options->replicas)
+		ret = replicas_begin(attach, &wanted, options->mode);
 	if (!ret)
 		report(attach, live, options->json);
 	if (live)

@@ -24,14 +24,9 @@ static bool is_attached(const char *uuid, const struct fvp_views *volumes)
 
 static int table_load(const struct fvp_view *pool, struct fvp_waiting *waiting)
 {
-	char word[FVP_PATH_BYTES], path[FVP_PATH_BYTES];
 	struct fvp_device dev;
-	int ret;
+	int ret = fvp_pool_flash_find(pool, &dev);
 
-	if (!fvp_table_word(pool->dev.table.target[0].params, 2, word, sizeof(word)))
-		return FVP_SYSTEM;
-	fvp_device_path_of_word(word, path);
-	ret = fvp_device_find(path, &dev);
 	return ret ? ret : fvp_flash_volumes(&dev, &waiting->list, &waiting->count);
 }
 

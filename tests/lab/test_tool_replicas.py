@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Proves that the tool makes, shows, gives back and removes replicas, and says which volume lacks which."""
+import json
+
+from module_helpers import HELPERS
+
+SETUP = HELPERS + r'''
+flash=/dev/lab/flash ra=/dev/lab/ra rb=/dev/mapper/rb other=/dev/lab/other v=/dev/mapper/v
+ok dmsetup create rb --table "0 $(size /dev/lab/rb) linear /dev/lab/rb 0"
+turn() { # NAME TARGET ARGUMENT...
+	ok dmsetup load "$1" --table "0 $(size /dev/lab/$1) ${*:2}"
+	ok dmsetup suspend --noflush --nolockfs "$1"
+	ok dmsetup resume "$1"
+}
+# says TEXT COMMAND...: the command succeeds, and says TEXT, on stdout or stderr.
+says() {
+	local text=$1 said
+	shift
+	said=$("$@" 2>&1) || fail "$*: status $?: $said"
+	[[ $said == *"$text"* ]] || fail "$*: said '$said', not '$text'"
+}
+list() { $fvp replica list --json | jq -r "$1"; }
+state() { list ".[] | select(.device==\"$(realpath "$1" | sed 's,^/dev/dm-.*,'"$1"',')\") | .state"; }
+in_sync() { [ "$(state "$1")" = in ]; }
+copy_b() { echo $(($(size $1) / 8 * 8 - 1024)); }
+# Bytes of both superblock copies, behind the magic.
+damage() { for at in 0 "$(copy_b $1)"; do
+	printf xxxx | ok dd of=$1 bs=1 seek=$((512 * at + 60)) conv=notrunc,fsync status=none
+done; }
+'''
+
+REPLICAS = SETUP + r'''
+sums() { for disk in "$@"; do md5sum <$disk; done; }
+ok $fvp pool create p $flash >/dev/null
+
+# What is refused, and what is only tried, writes nothing.
+ok mkfs.ext4 -q $ra
+before=$(sums $ra $flash /dev/lab/tiny)
+refused 2 'ext4 file system' $fvp replica create p $ra
+refused 2 'held by device-mapper device p' $fvp replica create p $flash --force
+refused 2 'a replica of pool p needs at least' $fvp replica create p /dev/lab/tiny
+refused 4 'no pool named q' $fvp replica create q $ra
+says 'would make' $fvp replica create p $ra --force --dry-run
+drop_caches
+same "$(sums $ra $flash /dev/lab/tiny)" "$before"
+same "$(list length)" 0
+
+ok $fvp replica create p $ra --force >/dev/null
+same "$(blkid -p $ra)" ''
+pump in_sync $ra
+says 'made /dev/mapper/rb a replica of pool p' $fvp replica create p $rb
+pump in_sync $rb
+a=$(list '.[0].uuid') b=$(list '.[1].uuid')
+refused 2 'in use by pool p already' $fvp replica add p $ra
+refused 2 'is a replica of pool p' $fvp volume attach $ra
+[[ $(dmsetup table p) == *' 2 replica='*' replica='* ]] || fail "table: $(dmsetup table p)"
+
+# A volume with both: from its first write on.
+refused 2 'has 2 replicas, and 3 were asked for' $fvp volume attach /dev/lab/origin --name v --replicas 3
+ok $fvp volume attach /dev/lab/origin --name v --mode write-back --replicas all >/dev/null
+same "$(counter v effective) $(counter v replicas_in) $(counter v replicas_min)" 'write-back 2 2'
+same "$(counter v 'replica_uuids|join(" ")')" "$a $b"
+put $v a 0 32
+holds $v a 0 32
+more "$(list '.[0].acks')" 0 acks
+more "$(list '.[1].acks')" 0 acks
+says '2 of 2 in' $fvp status
+says "$a /dev/" $fvp pool show p
+says 'in sync' $fvp replica list
+refused 2 'is wanted by v (' $fvp replica remove p $ra
+
+# One is lost: said by name, and what that means.
+turn rb error
+put $v b 0 32
+pump eval '[ "$(counter v effective)" = write-through ]'
+says 'needs 2 replicas in sync, of which 1 is' $fvp status
+says '/dev/mapper/rb (out' $fvp status
+ok $fvp volume replicas v --min 1 all >/dev/null
+pump eval '[ "$(counter v effective)" = write-back ]'
+says 'goes on in write-back with 1 of its 2 replicas; not in: /dev/mapper/rb' $fvp status
+turn rb linear /dev/lab/rb 0
+pump in_sync $rb
+more "$(list '.[1].failures')" 0 failures
+ok $fvp status --json
+
+# Stopped, and started in any order, without one, and with the device of another pool.
+put $v c 0 32
+ok $fvp volume detach v --keep >/dev/null
+ok $fvp pool stop p
+says '1 flash device, 2 replicas' $fvp pool start p $rb $flash $ra
+same "$(state $ra) $(state $rb)" 'in in'
+ok $fvp pool stop p
+says "has a replica $b" $fvp pool start p $ra $flash
+same "$(list '.[1].state') $(list '.[1].device')" 'out null'
+says 'its device is not there' $fvp pool show p
+ok $fvp replica add p $rb >/dev/null
+pump in_sync $rb
+ok $fvp volume attach /dev/lab/origin --name v >/dev/null
+same "$(counter v replicas) $(counter v replicas_min)" '2 1'
+holds $v c 0 32
+says "$a  /dev/" $fvp volume replicas v
+refused 1 'is named twice' $fvp volume replicas v $ra $a
+refused 4 'is no replica of pool p: it has' $fvp volume replicas v $other
+refused 1 'not a number from 0 to 1' $fvp volume replicas v --min 2 $ra
+ok $fvp volume replicas v $ra >/dev/null
+
+# Removed: by uuid, and then it is nothing any more.
+ok $fvp replica remove p $b >/dev/null
+same "$(list length)" 1
+refused 5 'nor a replica' $fvp replica add p $rb
+refused 5 'and no replica' eval "$fvp pool create o $other >/dev/null; $fvp pool stop o; $fvp replica add p $other"
+ok $fvp pool start o $other >/dev/null
+ok $fvp replica create o $rb >/dev/null
+ok $fvp pool stop o
+refused 5 'is a replica of pool o (' $fvp replica add p $rb
+ok $fvp volume detach v --keep >/dev/null
+ok $fvp pool stop p
+refused 5 'is a replica of pool o (' $fvp pool start p $flash $ra $rb
+refused 5 'Name the flash devices of that pool too' $fvp pool start p $ra
+refused 5 'belongs to pool' $fvp pool start p $flash $other
+
+# Damaged in both copies: the pool starts without it, and it can be made anew.
+damage $ra
+says "cannot be used as a replica: superblock checksum is wrong" $fvp pool start p $flash $ra
+same "$(list '.[0].device')" null
+refused 5 'checksum is wrong, in both copies' $fvp replica add p $ra
+ok $fvp volume attach /dev/lab/origin --name v >/dev/null
+ok $fvp volume replicas v none >/dev/null
+says 'no replicas' $fvp volume replicas v
+says 'is not there and keeps' $fvp replica remove p $a
+ok $fvp replica create p $ra --force >/dev/null
+pump in_sync $ra
+ok $fvp volume detach v >/dev/null
+ok $fvp pool destroy p --yes >/dev/null
+refused 5 'nor a replica' $fvp pool start p $ra
+'''
+
+DISKS = ['--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'ra:32M', '--disk', 'rb:48M', '--disk', 'other:64M',
+         '--disk', 'tiny:4M']
+
+
+def test_replicas(guest):
+    done = guest(*DISKS, script=REPLICAS)
+    status = json.loads(done.stdout[done.stdout.index('{\n'):done.stdout.rindex('}\n') + 2])
+    pool, volume = status['pools'][0], status['volumes'][0]
+    assert (pool['replicas'], volume['replicas'], volume['replicas_min']) == (2, 2, 1)
+    assert [leg['state'] for leg in pool['replica_list']] == ['in', 'in']
+    assert [leg['uuid'] for leg in pool['replica_list']] == volume['replica_uuids']
+    assert all(leg['slots'] >= 12 and leg['size_bytes'] >= 12 << 20 and leg['ack_us_mean'] > 0
+               for leg in pool['replica_list'])
+    assert 'replica0' not in pool and volume['replica_mask'] == 3
