@@ -10,10 +10,10 @@ static u32 block_crc(const void *mem, u32 bytes)
 {
 	static const u8 zero[4];
 	const u32 at = offsetof(struct fvp_disk_block, crc);
-	u32 crc = crc32c(~0u, mem, at);
+	u32 crc = fvp_host_crc32c(~0u, mem, at);
 
-	crc = crc32c(crc, zero, sizeof(zero));
-	return crc32c(crc, mem + at + 4, bytes - at - 4);
+	crc = fvp_host_crc32c(crc, zero, sizeof(zero));
+	return fvp_host_crc32c(crc, mem + at + 4, bytes - at - 4);
 }
 
 /* What the checksum of a header covers. */
@@ -39,9 +39,9 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
 	disk->len_sectors = cpu_to_le32(block->len_sectors);
 	disk->entry_count = cpu_to_le32(block->entry_count);
-	/* In one go: a call of crc32c() costs as much as some hundred bytes of it. */
 	disk->crc = 0;
-	disk->crc = cpu_to_le32(crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
+	disk->crc = cpu_to_le32(
+		fvp_host_crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
 }
 
 /* Length and entry count against the kind and the segment. */
@@ -188,7 +188,7 @@ u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen
 	/* By words: counted in instructions, bytes take eight times as many. */
 	memset64(start, 0, (size_t)len * FVP_SECTOR_BYTES / sizeof(u64));
 	ram_entries(media, ram, end, start);
-	block.arg = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
+	block.arg = fvp_host_crc32c(~0u, start, count * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &block, footer);
 	return seg - len;
 }

@@ -8,6 +8,7 @@
 
 #include "env.h"
 #include "fvp_format.h"
+#include "host.h"
 
 /* What every block of a pool is checked against. */
 struct fvp_media {
@@ -48,7 +49,7 @@ static inline u32 fvp_block_bytes(const struct fvp_media *media)
 /* crc32c as the format uses it, over data of any length. */
 static inline u32 fvp_data_crc(const void *data, u32 len_sectors)
 {
-	return crc32c(~0u, data, len_sectors * FVP_SECTOR_BYTES);
+	return fvp_host_crc32c(~0u, data, len_sectors * FVP_SECTOR_BYTES);
 }
 
 /* Sectors of a summary of that many entries, footer included. */

@@ -127,7 +127,7 @@ u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
 	{
 		memcpy_from_bvec(mem, &bv);
 		/* Of the copy, which is in the CPU's cache now: the guest may change its page. */
-		crc = crc32c(crc, mem, bv.bv_len);
+		crc = fvp_host_crc32c(crc, mem, bv.bv_len);
 		mem += bv.bv_len;
 	}
 	return crc;
