@@ -73,40 +73,52 @@ struct fvp_log_record *fvp_log_close(struct fvp_log *log)
 	return record;
 }
 
+/* The record that is number n in log order; log->lock held. */
+static struct fvp_log_record *record_at(struct fvp_log *log, u32 n)
+{
+	return &log->records[n % FVP_LOG_RECORDS];
+}
+
+/* Tells all of them; each may be gone then. */
+static void appends_done(struct fvp_append *append, int error)
+{
+	struct fvp_append *next;
+
+	for (; append; append = next) {
+		next = append->next;
+		append->done(append, error);
+	}
+}
+
 static void record_done(struct fvp_io *io)
 {
 	struct fvp_log_record *record = container_of(io, struct fvp_log_record, io);
 	struct fvp_pool *pool = record->pool;
 	struct fvp_log *log = &pool->log;
-	struct fvp_append *append, *tmp;
+	struct fvp_append *appends = record->appends;
 	int error = io->error;
-	LIST_HEAD(appends);
 	unsigned long flags;
 
 	if (unlikely(error)) {
 		fvp_health_flash_failed(pool, io->dev, error);
 		/* Before anybody can take the record for written. */
-		spin_lock_irqsave(&log->lock, flags);
-		list_splice_init(&record->appends, &appends);
-		spin_unlock_irqrestore(&log->lock, flags);
-		list_for_each_entry_safe (append, tmp, &appends, node)
-			append->done(append, error);
-		INIT_LIST_HEAD(&appends);
+		appends_done(appends, error);
+		appends = NULL;
 	}
 	spin_lock_irqsave(&log->lock, flags);
-	list_splice_init(&record->appends, &appends);
 	log->inflight--;
 	if (!--record->seg->pending && record->seg != log->cur)
 		fvp_log_full(pool, record->seg);
-	list_move(&record->node, &log->idle);
+	record->done = true;
+	while (log->records_from != log->records_to && record_at(log, log->records_from)->done)
+		log->records_from++;
 	if (unlikely(!list_empty(&log->waiters)))
 		waiters_wake(log);
 	/* The log may be gone once nothing is in flight: touch it no more behind the lock. */
 	if (log->open && !log->open->writers)
 		queue_work(pool->io_wq, &log->submit_work);
 	spin_unlock_irqrestore(&log->lock, flags);
-	list_for_each_entry_safe (append, tmp, &appends, node)
-		append->done(append, error);
+	appends_done(appends, 0);
 }
 
 /*
@@ -199,10 +211,9 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *record;
 
-	record = list_first_entry_or_null(&log->idle, struct fvp_log_record, node);
-	if (!record)
+	if (log->records_to - log->records_from == FVP_LOG_RECORDS)
 		return NULL;
-	list_move_tail(&record->node, &log->order);
+	record = record_at(log, log->records_to++);
 	log->pos = round_up(log->pos, pool->block_sectors);
 	record->pool = pool;
 	record->seg = log->cur;
@@ -214,7 +225,9 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	record->closed = false;
 	record->durable = false;
 	record->sync = false;
-	INIT_LIST_HEAD(&record->appends);
+	record->done = false;
+	record->appends = NULL;
+	record->appends_end = &record->appends;
 	log->cur->pending++;
 	log->pos += pool->block_sectors;
 	log->open = record;
@@ -408,8 +421,12 @@ u64 fvp_log_written(struct fvp_pool *pool)
 	u64 place;
 
 	spin_lock_irqsave(&log->lock, flags);
-	oldest = list_first_entry_or_null(&log->order, struct fvp_log_record, node);
-	place = oldest ? fvp_place(oldest->seg->gen, oldest->start) : log->head;
+	if (log->records_from == log->records_to) {
+		place = log->head;
+	} else {
+		oldest = record_at(log, log->records_from);
+		place = fvp_place(oldest->seg->gen, oldest->start);
+	}
 	spin_unlock_irqrestore(&log->lock, flags);
 	return place;
 }
@@ -420,7 +437,7 @@ bool fvp_log_idle(struct fvp_pool *pool)
 	bool idle;
 
 	spin_lock_irqsave(&pool->log.lock, flags);
-	idle = list_empty(&pool->log.order);
+	idle = pool->log.records_from == pool->log.records_to;
 	spin_unlock_irqrestore(&pool->log.lock, flags);
 	return idle;
 }
@@ -455,7 +472,9 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 	}
 	spin_lock_irqsave(&log->lock, flags);
 	if (keep && append->done) {
-		list_add_tail(&append->node, &record->appends);
+		append->next = NULL;
+		*record->appends_end = append;
+		record->appends_end = &append->next;
 		record->sync = true;
 	}
 	record->durable |= keep && append->fua;

@@ -166,12 +166,8 @@ int fvp_log_init(struct fvp_pool *pool)
 	u32 i;
 
 	spin_lock_init(&log->lock);
-	INIT_LIST_HEAD(&log->idle);
-	INIT_LIST_HEAD(&log->order);
 	INIT_LIST_HEAD(&log->waiters);
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
-	for (i = 0; i < FVP_LOG_RECORDS; i++)
-		list_add_tail(&log->records[i].node, &log->idle);
 	for (i = 0; i < buffers; i++) {
 		/* In one piece if it is to be had: then a record is one, too. */
 		log->buffer[i] =
