@@ -394,8 +394,8 @@ void fvp_volume_suspend(struct fvp_volume *vol)
 	mutex_unlock(&pool->super_mutex);
 	/* Fills still come in, and promotions that have begun. */
 	while (!wait_event_timeout(pool->wait, !atomic_read(&vol->busy), msecs_to_jiffies(20)))
-		/* In a log full of dirty data there is no room for them, nor soon. */
-		if (vol->dirty.entries)
+		/* In a log full of dirty data, whosever, there is no room for them, nor soon. */
+		if (READ_ONCE(pool->log.dirty_entries))
 			fvp_populate_give_up(vol);
 	fvp_destage_stop(vol);
 	fvp_settle_now(vol);
