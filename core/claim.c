@@ -4,18 +4,33 @@
 #include "claim.h"
 #include "populate.h"
 
-bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
+struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last)
 {
-	struct interval_tree_node *other;
+	struct interval_tree_node *node;
 
 	lockdep_assert_held(&vol->lock);
-	other = interval_tree_iter_first(&vol->claims, claim->range.start, claim->range.last);
+	if (vol->claim && vol->claim->range.start <= last && first <= vol->claim->range.last)
+		return vol->claim;
+	if (likely(RB_EMPTY_ROOT(&vol->claims.rb_root)))
+		return NULL;
+	node = interval_tree_iter_first(&vol->claims, first, last);
+	return node ? container_of(node, struct fvp_claim, range) : NULL;
+}
+
+bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
+{
+	struct fvp_claim *other = fvp_claim_find(vol, claim->range.start, claim->range.last);
+
 	if (unlikely(other)) {
-		list_add_tail(&claim->node, &container_of(other, struct fvp_claim, range)->waiting);
+		list_add_tail(&claim->node, &other->waiting);
 		fvp_stat_inc(vol, write_waits);
 		return false;
 	}
-	interval_tree_insert(&claim->range, &vol->claims);
+	/* A tree costs more than all else here, and mostly there is but one. */
+	if (likely(!vol->claim))
+		vol->claim = claim;
+	else
+		interval_tree_insert(&claim->range, &vol->claims);
 	if (!RB_EMPTY_ROOT(&vol->fills.rb_root))
 		fvp_fill_cancel(vol, claim->range.start,
 				claim->range.last - claim->range.start + 1);
@@ -25,7 +40,10 @@ bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
 void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim, struct list_head *waiting)
 {
 	lockdep_assert_held(&vol->lock);
-	interval_tree_remove(&claim->range, &vol->claims);
+	if (likely(vol->claim == claim))
+		vol->claim = NULL;
+	else
+		interval_tree_remove(&claim->range, &vol->claims);
 	if (unlikely(!list_empty(&claim->waiting)))
 		list_splice_tail_init(&claim->waiting, waiting);
 }

@@ -12,7 +12,7 @@
 struct fvp_volume;
 
 struct fvp_claim {
-	struct interval_tree_node range; /* in vol->claims, inclusive; vol->lock */
+	struct interval_tree_node range; /* in vol->claims, or vol->claim's; inclusive; vol->lock */
 	struct list_head waiting; /* claims that wait for this one; vol->lock */
 	struct list_head node; /* in another's waiting */
 	/* The claim it waited for is gone: ask again.  Process context. */
@@ -27,6 +27,9 @@ static inline void fvp_claim_init(struct fvp_claim *claim, u64 lba, u64 len_sect
 	INIT_LIST_HEAD(&claim->waiting);
 	claim->again = again;
 }
+
+/* A claim that overlaps, or NULL.  Caller holds vol->lock. */
+struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last);
 
 /*
  * True: had, and fills of the range are cancelled.  False: another has it; again()
