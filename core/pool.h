@@ -116,6 +116,16 @@ struct fvp_pool {
 	u64 load_bytes_before_io;
 };
 
+/* What blocks of the pool are checked against. */
+static inline struct fvp_media fvp_pool_media(const struct fvp_pool *pool)
+{
+	return (struct fvp_media){
+		.key = pool->key,
+		.block_sectors = pool->block_sectors,
+		.segment_sectors = pool->segment_sectors,
+	};
+}
+
 struct fvp_volume {
 	struct list_head node; /* in pool->volumes; super_mutex */
 	struct list_head id_node; /* in pool->by_id; super_mutex */

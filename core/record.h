@@ -20,6 +20,7 @@ struct fvp_media {
 struct fvp_block {
 	u8 kind;
 	u8 header_sectors; /* record; else 0 */
+	u32 arg; /* see fvp_disk_block */
 	u64 segment_gen;
 	u64 seq;
 	u64 tail_gen;
@@ -27,7 +28,6 @@ struct fvp_block {
 	u32 offset_sectors;
 	u32 len_sectors;
 	u32 entry_count;
-	u32 arg; /* see fvp_disk_block */
 };
 
 struct fvp_entry {
@@ -55,8 +55,7 @@ static inline u32 fvp_data_crc(const void *data, u32 len_sectors)
 /* Sectors of a summary of that many entries, footer included. */
 static inline u32 fvp_summary_sectors(const struct fvp_media *media, u32 entries)
 {
-	return DIV_ROUND_UP(entries * FVP_ENTRY_BYTES, fvp_block_bytes(media)) *
-		       media->block_sectors +
+	return round_up(entries * FVP_ENTRY_BYTES, fvp_block_bytes(media)) / FVP_SECTOR_BYTES +
 	       media->block_sectors;
 }
 

@@ -84,8 +84,6 @@ struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr);
 u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg);
 /* Address in the pool of the segment's first sector. */
 u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg);
-/* What blocks of the pool are checked against. */
-struct fvp_media fvp_pool_media(const struct fvp_pool *pool);
 
 /* Takes the longest-free segment and makes it OPEN with that generation; NULL if none. */
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen);
