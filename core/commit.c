@@ -197,6 +197,7 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	struct fvp_commit *c = &rq->commit;
+	struct fvp_append *append = &c->append;
 	int err;
 
 	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
@@ -211,15 +212,14 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 	c->waiter.work = &rq->work;
 	c->waiter.wq = vol->pool->io_wq;
 	fvp_claim_init(&c->claim, rq->lba, rq->len_sectors, commit_again);
-	c->append = (struct fvp_append){
-		.lba = rq->lba,
-		.volume = vol->id,
-		.len_sectors = rq->len_sectors,
-		.kind = commit_kind(rq),
-		.flags = FVP_ENTRY_DIRTY,
-		.fua = rq->flags & FVP_REQ_FUA,
-		.done = commit_done,
-	};
+	/* Not what the log sets. */
+	append->lba = rq->lba;
+	append->volume = vol->id;
+	append->len_sectors = rq->len_sectors;
+	append->kind = commit_kind(rq);
+	append->flags = FVP_ENTRY_DIRTY;
+	append->fua = rq->flags & FVP_REQ_FUA;
+	append->done = commit_done;
 	for (;;) {
 		err = commit_reserve(vol, rq);
 		if (likely(!err))

@@ -159,12 +159,15 @@ void fvp_log_submit(struct fvp_log_record *record)
 	u32 header = header_sectors(pool, bytes);
 	u32 skip = pool->block_sectors - header;
 	u32 len = record->len_sectors - skip;
+	/* All fields: so that it is not cleared first. */
 	struct fvp_block block = {
 		.kind = FVP_BLOCK_RECORD,
+		.header_sectors = (u8)header,
+		.arg = 0,
 		.segment_gen = record->seg->gen,
 		.seq = record->seq,
 		.tail_gen = tail_gen,
-		.header_sectors = (u8)header,
+		.legset_gen = 0,
 		.offset_sectors = record->start + skip,
 		.len_sectors = len,
 		.entry_count = record->entry_count,
@@ -370,14 +373,13 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 	bool dirty = append->flags & FVP_ENTRY_DIRTY;
 	u32 padded = round_up(data_sectors, pool->device_block_sectors), offset;
 	struct fvp_log *log = &pool->log;
-	unsigned long flags;
 	int err;
 
 	/* A dirty entry without data still needs a place of its own. */
 	if (dirty && !data_sectors)
 		padded = pool->device_block_sectors;
 	*closed = NULL;
-	spin_lock_irqsave(&log->lock, flags);
+	spin_lock_irq(&log->lock);
 	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
 		      ? -EIO
 		      : log_make_room(pool, padded, class, closed);
@@ -393,7 +395,7 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 			log->dirty_segments += !log->cur->dirty++;
 		}
 	}
-	spin_unlock_irqrestore(&log->lock, flags);
+	spin_unlock_irq(&log->lock);
 	return err;
 }
 
@@ -452,7 +454,6 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 	struct fvp_log_record *record = append->record;
 	struct fvp_log *log = &pool->log;
 	bool submit = false;
-	unsigned long flags;
 
 	if (keep) {
 		struct fvp_entry entry = {
@@ -470,7 +471,7 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 		if (append->kind == FVP_ENTRY_DATA)
 			atomic64_add(append->len_sectors, &pool->stats.inserted_sectors);
 	}
-	spin_lock_irqsave(&log->lock, flags);
+	spin_lock_irq(&log->lock);
 	if (keep && append->done) {
 		append->next = NULL;
 		*record->appends_end = append;
@@ -486,7 +487,7 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 			submit = fvp_log_close(log) != NULL;
 		}
 	}
-	spin_unlock_irqrestore(&log->lock, flags);
+	spin_unlock_irq(&log->lock);
 	if (submit)
 		fvp_log_submit(record);
 }
