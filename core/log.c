@@ -33,7 +33,7 @@ void fvp_log_retire(struct fvp_pool *pool)
 	struct fvp_segment *seg = log->cur;
 
 	lockdep_assert_held(&log->lock);
-	seg->end = log->pos;
+	seg->entry_count = log->entry_count;
 	fvp_segment_set_state(pool, seg, FVP_SEGMENT_SEALING);
 	log->cur = NULL;
 	if (!seg->pending)
@@ -122,41 +122,18 @@ static void record_done(struct fvp_io *io)
 }
 
 /*
- * Sectors of a header of so many bytes.  One that would overlap with its copy in RAM
- * takes the whole block.
- */
-static u32 header_sectors(const struct fvp_pool *pool, u32 bytes)
-{
-	u32 need = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
-
-	if ((pool->block_sectors - need) * FVP_SECTOR_BYTES < bytes)
-		return pool->block_sectors;
-	return need;
-}
-
-/* Copies a header with its entries. */
-static void header_move(const struct fvp_disk_block *from, struct fvp_disk_block *to, u32 entries)
-{
-	u32 i;
-
-	*to = *from;
-	for (i = 0; i < entries; i++)
-		to->entries[i] = from->entries[i];
-}
-
-/*
- * Completes the header and sends the record.  In RAM the header begins its log block.
- * On flash it ends there, in as few sectors as it needs, so that the record is one
- * piece and its data begins on a block.  Not under a lock; may sleep.
+ * Completes the header and sends the record.  The header ends its log block, in as few
+ * sectors as it needs, so that the record is one piece and its data begins on a block.
+ * Not under a lock; may sleep.
  */
 void fvp_log_submit(struct fvp_log_record *record)
 {
 	struct fvp_pool *pool = record->pool;
 	struct fvp_media media = fvp_pool_media(pool);
-	void *mem = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
+	void *ram = record->seg->ram;
 	u64 tail_gen = READ_ONCE(pool->super->tail_gen);
-	u32 bytes = fvp_header_bytes(record->entry_count);
-	u32 header = header_sectors(pool, bytes);
+	u32 bytes = fvp_header_bytes(record->entry_count), i;
+	u32 header = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
 	u32 skip = pool->block_sectors - header;
 	u32 len = record->len_sectors - skip;
 	/* All fields: so that it is not cleared first. */
@@ -172,23 +149,24 @@ void fvp_log_submit(struct fvp_log_record *record)
 		.len_sectors = len,
 		.entry_count = record->entry_count,
 	};
+	struct fvp_disk_block *disk = ram + (size_t)block.offset_sectors * FVP_SECTOR_BYTES;
 
-	fvp_block_encode(&media, &block, mem);
-	if (skip)
-		header_move(mem, mem + (size_t)skip * FVP_SECTOR_BYTES, record->entry_count);
-	mem += (size_t)skip * FVP_SECTOR_BYTES;
+	for (i = 0; i < record->entry_count; i++)
+		disk->entries[i] = *fvp_ram_entry(&media, ram, record->entry_first + i);
+	fvp_block_encode(&media, &block, disk);
 	/* By words: counted in instructions, bytes take eight times as many. */
-	memset64(mem + bytes, 0, ((size_t)header * FVP_SECTOR_BYTES - bytes) / sizeof(u64));
+	memset64((void *)disk + bytes, 0,
+		 ((size_t)header * FVP_SECTOR_BYTES - bytes) / sizeof(u64));
 	atomic64_add(len, &pool->stats.flash_written_sectors);
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
 	/* One by one: its last field is long, and the host's. */
 	record->io.dev = record->seg->dev;
-	record->io.sector = record->seg->sector + record->start + skip;
+	record->io.sector = record->seg->sector + block.offset_sectors;
 	record->io.len_sectors = len;
 	record->io.op = FVP_IO_WRITE;
 	record->io.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0);
-	record->io.mem = mem;
+	record->io.mem = disk;
 	record->io.buf = NULL;
 	record->io.error = 0;
 	record->io.done = record_done;
@@ -223,6 +201,7 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	record->seq = log->seq++;
 	record->start = log->pos;
 	record->len_sectors = pool->block_sectors;
+	record->entry_first = log->entry_count;
 	record->entry_count = 0;
 	record->writers = 0;
 	record->closed = false;
@@ -341,14 +320,15 @@ static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *record = log->open;
+	struct fvp_media media = fvp_pool_media(pool);
 	void *ram = record->seg->ram;
-	struct fvp_disk_block *disk = ram + (size_t)record->start * FVP_SECTOR_BYTES;
 
 	append->record = record;
 	append->offset_sectors = offset;
 	append->addr = fvp_segment_addr(pool, record->seg) + offset;
 	append->data = ram + (size_t)offset * FVP_SECTOR_BYTES;
-	append->disk = &disk->entries[record->entry_count++];
+	append->disk = fvp_ram_entry(&media, ram, log->entry_count++);
+	record->entry_count++;
 	/* Void until committed. */
 	memset(append->disk, 0, sizeof(*append->disk));
 	/* What lies between pieces of data was another segment's. */
@@ -361,7 +341,6 @@ static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data
 	record->writers++;
 	log->pos = end;
 	record->len_sectors = end - record->start;
-	log->entry_count++;
 	log->head = fvp_place(record->seg->gen, end);
 }
 

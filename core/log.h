@@ -34,8 +34,9 @@ struct fvp_log_record {
 	struct fvp_append *appends; /* that have a done(), in order; log->lock until it is sent */
 	struct fvp_append **appends_end;
 	u64 seq;
-	u32 start; /* sector in the segment, of the log block that holds the header */
+	u32 start; /* sector in the segment, of the log block whose end is the header */
 	u32 len_sectors; /* from there on */
+	u32 entry_first; /* number in the segment */
 	u32 entry_count;
 	u32 writers; /* still copying */
 	bool closed; /* takes no more */

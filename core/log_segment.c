@@ -118,7 +118,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer, seg->end, seg->gen,
+		start = fvp_summary_build(&media, buffer, seg->entry_count, seg->gen,
 					  READ_ONCE(pool->super->tail_gen));
 		err = fvp_io_mem(
 			seg->dev, FVP_IO_WRITE, seg->sector + start, pool->segment_sectors - start,

@@ -143,52 +143,34 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	}
 }
 
-/*
- * Counts the entries of the segment in ram, up to sector end, that are not void, and stores
- * them at out if there is an out.  What is in ram is ours and needs no look at checksums.  There
- * a record's header begins its log block; on flash it ends there (log.c).
- */
-static u32 ram_entries(const struct fvp_media *media, const void *ram, u32 end,
-		       struct fvp_disk_entry *out)
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen)
 {
-	u32 b = media->block_sectors, at = b, count = 0, i;
+	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *entry, *low, *high;
+	u32 seg = media->segment_sectors, count = 0, room, i;
+	struct fvp_block block = { .kind = FVP_BLOCK_SUMMARY };
 
-	while (at < end) {
-		const struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
-		u32 entries = le32_to_cpu(disk->entry_count);
-
-		for (i = 0; i < entries; i++) {
-			if (disk->entries[i].kind == cpu_to_le16(FVP_ENTRY_VOID))
-				continue;
-			if (out)
-				out[count] = disk->entries[i];
-			count++;
-		}
-		at = round_up(le32_to_cpu(disk->offset_sectors) + le32_to_cpu(disk->len_sectors),
-			      b);
+	for (i = 0; i < entries; i++) {
+		entry = fvp_ram_entry(media, ram, i);
+		if (entry->kind == cpu_to_le16(FVP_ENTRY_VOID))
+			continue;
+		if (unlikely(i != count))
+			*fvp_ram_entry(media, ram, count) = *entry;
+		count++;
 	}
-	return count;
-}
-
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen)
-{
-	u32 count = ram_entries(media, ram, end, NULL);
-	u32 len = fvp_summary_sectors(media, count), seg = media->segment_sectors;
-	void *start = ram + (size_t)(seg - len) * FVP_SECTOR_BYTES;
-	void *footer = ram + (size_t)(seg - media->block_sectors) * FVP_SECTOR_BYTES;
-	struct fvp_block block = {
-		.kind = FVP_BLOCK_SUMMARY,
-		.segment_gen = gen,
-		.tail_gen = tail_gen,
-		.offset_sectors = seg - media->block_sectors,
-		.len_sectors = len,
-		.entry_count = count,
-	};
-
+	block.segment_gen = gen;
+	block.tail_gen = tail_gen;
+	block.offset_sectors = seg - media->block_sectors;
+	block.len_sectors = fvp_summary_sectors(media, count);
+	block.entry_count = count;
+	room = (block.len_sectors - media->block_sectors) * (FVP_SECTOR_BYTES / FVP_ENTRY_BYTES);
+	low = footer - room;
 	/* By words: counted in instructions, bytes take eight times as many. */
-	memset64(start, 0, (size_t)len * FVP_SECTOR_BYTES / sizeof(u64));
-	ram_entries(media, ram, end, start);
-	block.arg = fvp_host_crc32c(~0u, start, count * FVP_ENTRY_BYTES);
+	memset64((u64 *)low, 0, (size_t)(room - count) * (FVP_ENTRY_BYTES / sizeof(u64)));
+	memset64((u64 *)footer, 0, fvp_block_bytes(media) / sizeof(u64));
+	/* The first entry lies highest, what is left over lowest: the other way round. */
+	for (high = footer - 1; low < high; low++, high--)
+		swap(*low, *high);
+	block.arg = fvp_host_crc32c(~0u, footer - room, count * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &block, footer);
-	return seg - len;
+	return seg - block.len_sectors;
 }

@@ -88,9 +88,21 @@ void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
 
 /*
- * Builds the summary of a segment whose records are in ram, up to sector end, of generation
- * gen: entries and footer at the segment's end.  Returns the summary's first sector.
+ * Where entry number n of a segment is kept while the segment is in ram: from the footer of its
+ * summary to come downwards, so that there is no telling how many there will be.
  */
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen);
+static inline struct fvp_disk_entry *fvp_ram_entry(const struct fvp_media *media, void *ram, u32 n)
+{
+	struct fvp_disk_entry *footer =
+		ram + (size_t)(media->segment_sectors - media->block_sectors) * FVP_SECTOR_BYTES;
+
+	return footer - 1 - n;
+}
+
+/*
+ * Builds the summary of a segment of generation gen at its end: of those of its first `entries`
+ * entries (fvp_ram_entry()) that are not void.  Returns the summary's first sector.
+ */
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen);
 
 #endif /* FVP_RECORD_H */

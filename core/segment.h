@@ -43,7 +43,7 @@ struct fvp_segment {
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
 	u32 dirty; /* entries that the origin does not have; log->lock */
-	u32 end; /* sector behind its last record, once it takes no more */
+	u32 entry_count; /* once it takes no more */
 	u8 state; /* enum fvp_segment_state; segs->lock */
 };
 
