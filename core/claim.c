@@ -37,23 +37,21 @@ bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
 	return true;
 }
 
-void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim, struct list_head *waiting)
+void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim)
 {
 	lockdep_assert_held(&vol->lock);
 	if (likely(vol->claim == claim))
 		vol->claim = NULL;
 	else
 		interval_tree_remove(&claim->range, &vol->claims);
-	if (unlikely(!list_empty(&claim->waiting)))
-		list_splice_tail_init(&claim->waiting, waiting);
 }
 
-void fvp_claims_again(struct list_head *waiting)
+void fvp_claims_again(struct fvp_claim *claim)
 {
-	struct fvp_claim *claim, *tmp;
+	struct fvp_claim *other, *tmp;
 
-	list_for_each_entry_safe (claim, tmp, waiting, node) {
-		list_del_init(&claim->node);
-		claim->again(claim);
+	list_for_each_entry_safe (other, tmp, &claim->waiting, node) {
+		list_del_init(&other->node);
+		other->again(other);
 	}
 }

@@ -38,10 +38,11 @@ struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last);
 bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim);
 
 /*
- * Gives a claim back.  Those that waited for it go to `waiting`, for fvp_claims_again()
- * without the lock.  Caller holds vol->lock.
+ * Gives a claim back.  Nobody waits for it any more after that; those that do (none if the
+ * lock was held all the time) are for fvp_claims_again() without the lock.  Caller holds
+ * vol->lock.
  */
-void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim, struct list_head *waiting);
-void fvp_claims_again(struct list_head *waiting);
+void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim);
+void fvp_claims_again(struct fvp_claim *claim);
 
 #endif /* FVP_CLAIM_H */

@@ -117,7 +117,6 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 	struct fvp_log_record *closed = NULL;
 	bool begin;
 	int err = -EAGAIN;
-	LIST_HEAD(waiting);
 
 	spin_lock(&vol->lock);
 	if (unlikely(vol->commit == FVP_COMMIT_OFF)) {
@@ -142,7 +141,7 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 			fvp_commit_hold(vol, rq);
 			err = -EAGAIN;
 		}
-		fvp_claim_release(vol, &c->claim, &waiting);
+		fvp_claim_release(vol, &c->claim);
 		goto out;
 	}
 	begin = !vol->dirty.entries;
@@ -155,8 +154,6 @@ out:
 	spin_unlock(&vol->lock);
 	if (unlikely(closed))
 		fvp_log_submit_closed(closed);
-	if (unlikely(!list_empty(&waiting)))
-		fvp_claims_again(&waiting);
 	return err;
 }
 
@@ -167,7 +164,6 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	struct fvp_append *append = &c->append;
 	u32 crc = 0;
 	int err;
-	LIST_HEAD(waiting);
 
 	if (append->kind == FVP_ENTRY_DATA) {
 		crc = fvp_host_request_to_mem(rq, append->data);
@@ -180,10 +176,10 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	spin_lock(&vol->lock);
 	if (unlikely(err))
 		c->entry->failed = 1;
-	fvp_claim_release(vol, &c->claim, &waiting);
+	fvp_claim_release(vol, &c->claim);
 	spin_unlock(&vol->lock);
-	if (unlikely(!list_empty(&waiting)))
-		fvp_claims_again(&waiting);
+	if (unlikely(!list_empty(&c->claim.waiting)))
+		fvp_claims_again(&c->claim);
 	/* The request may be gone at the end of this. */
 	fvp_log_commit(vol->pool, append, crc, !err);
 	if (unlikely(err)) {

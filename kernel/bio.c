@@ -357,17 +357,13 @@ static void submit_piece(struct fvp_io *io)
 	submit_bio_noacct(bio);
 }
 
-void fvp_host_submit(struct fvp_io *io)
+static noinline void submit_any(struct fvp_io *io)
 {
 	u32 len_bytes = io->op == FVP_IO_FLUSH ? 0 : io->len_sectors << SECTOR_SHIFT;
 	struct bio *bio;
 	bool fits = true;
 	u32 vecs;
 
-	if (likely(io->op <= FVP_IO_WRITE && io->mem && !is_vmalloc_addr(io->mem))) {
-		submit_piece(io);
-		return;
-	}
 	if (io->op == FVP_IO_DISCARD || io->op == FVP_IO_WRITE_ZEROES) {
 		range_submit(io);
 		return;
@@ -397,6 +393,14 @@ void fvp_host_submit(struct fvp_io *io)
 		return;
 	}
 	submit_bio_noacct(bio);
+}
+
+void fvp_host_submit(struct fvp_io *io)
+{
+	if (likely(io->op <= FVP_IO_WRITE && io->mem && !is_vmalloc_addr(io->mem)))
+		submit_piece(io);
+	else
+		submit_any(io);
 }
 
 int fvp_bio_init(void)
