@@ -124,6 +124,8 @@ static void record_done(struct fvp_io *io)
 /*
  * Completes the header and sends the record.  The header ends its log block, in as few
  * sectors as it needs, so that the record is one piece and its data begins on a block.
+ * What is behind its entries goes out as the buffer has it: anything of an older segment,
+ * which its generation gives away should it look like a header (I9).
  * Not under a lock; may sleep.
  */
 void fvp_log_submit(struct fvp_log_record *record)
@@ -154,9 +156,6 @@ void fvp_log_submit(struct fvp_log_record *record)
 	for (i = 0; i < record->entry_count; i++)
 		disk->entries[i] = *fvp_ram_entry(&media, ram, record->entry_first + i);
 	fvp_block_encode(&media, &block, disk);
-	/* By words: counted in instructions, bytes take eight times as many. */
-	memset64((void *)disk + bytes, 0,
-		 ((size_t)header * FVP_SECTOR_BYTES - bytes) / sizeof(u64));
 	atomic64_add(len, &pool->stats.flash_written_sectors);
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
