@@ -17,7 +17,8 @@ struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last)
 	return node ? container_of(node, struct fvp_claim, range) : NULL;
 }
 
-bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
+/* There are other claims, or fills. */
+static noinline bool take_among(struct fvp_volume *vol, struct fvp_claim *claim)
 {
 	struct fvp_claim *other = fvp_claim_find(vol, claim->range.start, claim->range.last);
 
@@ -26,14 +27,22 @@ bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
 		fvp_stat_inc(vol, write_waits);
 		return false;
 	}
-	/* A tree costs more than all else here, and mostly there is but one. */
-	if (likely(!vol->claim))
+	if (!vol->claim)
 		vol->claim = claim;
 	else
 		interval_tree_insert(&claim->range, &vol->claims);
-	if (!RB_EMPTY_ROOT(&vol->fills.rb_root))
-		fvp_fill_cancel(vol, claim->range.start,
-				claim->range.last - claim->range.start + 1);
+	fvp_fill_cancel(vol, claim->range.start, claim->range.last - claim->range.start + 1);
+	return true;
+}
+
+bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim)
+{
+	lockdep_assert_held(&vol->lock);
+	if (unlikely(vol->claim || !RB_EMPTY_ROOT(&vol->claims.rb_root) ||
+		     !RB_EMPTY_ROOT(&vol->fills.rb_root)))
+		return take_among(vol, claim);
+	/* The tree costs more than all else here, and mostly there is but one. */
+	vol->claim = claim;
 	return true;
 }
 
