@@ -127,7 +127,7 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 		fvp_commit_hold(vol, rq);
 		goto out;
 	}
-	if (unlikely(!fvp_dirty_has_room(vol))) {
+	if (unlikely(!fvp_dirty_has_room(&vol->dirty))) {
 		err = -ENOMEM;
 		goto out;
 	}

@@ -83,7 +83,8 @@ void fvp_host_complete(struct fvp_request *rq, int error)
 
 	fb->completed = true;
 	bio_rewind(fb, bio);
-	bio->bi_status = errno_to_blk_status(error);
+	if (unlikely(error))
+		bio->bi_status = errno_to_blk_status(error);
 	bio_endio(bio);
 }
 
@@ -189,7 +190,7 @@ static void io_end(struct bio *bio)
 {
 	struct fvp_io *io = bio->bi_private;
 
-	io->error = blk_status_to_errno(bio->bi_status);
+	io->error = likely(!bio->bi_status) ? 0 : blk_status_to_errno(bio->bi_status);
 	if (bio == &host_bio(io)->bio)
 		bio_uninit(bio);
 	else
