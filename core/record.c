@@ -96,19 +96,6 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 	return 0;
 }
 
-void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
-{
-	memset(disk, 0, sizeof(*disk));
-	disk->lba = cpu_to_le64(entry->lba);
-	disk->volume = cpu_to_le32(entry->volume);
-	disk->len_sectors = cpu_to_le32(entry->len_sectors);
-	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
-	disk->crc = cpu_to_le32(entry->crc);
-	disk->kind = cpu_to_le16(entry->kind);
-	disk->flags = cpu_to_le16(entry->flags);
-	disk->arg = cpu_to_le32(entry->arg);
-}
-
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry)
 {
 	entry->lba = le64_to_cpu(disk->lba);
@@ -145,18 +132,19 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 
 u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen)
 {
-	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *entry, *low, *high;
-	u32 seg = media->segment_sectors, count = 0, room, i;
+	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *from, *low, *high;
+	u32 seg = media->segment_sectors, count, room;
 	struct fvp_block block = { .kind = FVP_BLOCK_SUMMARY };
 
-	for (i = 0; i < entries; i++) {
-		entry = fvp_ram_entry(media, ram, i);
-		if (entry->kind == cpu_to_le16(FVP_ENTRY_VOID))
+	for (from = low = footer; entries; entries--) {
+		from--;
+		if (from->kind == cpu_to_le16(FVP_ENTRY_VOID))
 			continue;
-		if (unlikely(i != count))
-			*fvp_ram_entry(media, ram, count) = *entry;
-		count++;
+		low--;
+		if (unlikely(low != from))
+			*low = *from;
 	}
+	count = (u32)(footer - low);
 	block.segment_gen = gen;
 	block.tail_gen = tail_gen;
 	block.offset_sectors = seg - media->block_sectors;

@@ -79,7 +79,19 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
 		     u32 offset_sectors, struct fvp_block *block);
 
-void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk);
+/* Inline: then the caller's entry is never made. */
+static inline void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
+{
+	_Static_assert(sizeof(*disk) == 32, "no field is left out");
+	disk->lba = cpu_to_le64(entry->lba);
+	disk->volume = cpu_to_le32(entry->volume);
+	disk->len_sectors = cpu_to_le32(entry->len_sectors);
+	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
+	disk->crc = cpu_to_le32(entry->crc);
+	disk->kind = cpu_to_le16(entry->kind);
+	disk->flags = cpu_to_le16(entry->flags);
+	disk->arg = cpu_to_le32(entry->arg);
+}
 
 /*
  * Decodes an entry whose data must lie in [from, end) of the segment.  0, or
