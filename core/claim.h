@@ -12,7 +12,7 @@
 struct fvp_volume;
 
 struct fvp_claim {
-	struct interval_tree_node range; /* in vol->claims, inclusive; vol->lock */
+	struct interval_tree_node range; /* in vol->claims, or vol->claim's; inclusive; vol->lock */
 	struct list_head waiting; /* claims that wait for this one; vol->lock */
 	struct list_head node; /* in another's waiting */
 	/* The claim it waited for is gone: ask again.  Process context. */
@@ -28,6 +28,9 @@ static inline void fvp_claim_init(struct fvp_claim *claim, u64 lba, u64 len_sect
 	claim->again = again;
 }
 
+/* A claim that overlaps, or NULL.  Caller holds vol->lock. */
+struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last);
+
 /*
  * True: had, and fills of the range are cancelled.  False: another has it; again()
  * follows.  Caller holds vol->lock.
@@ -35,10 +38,11 @@ static inline void fvp_claim_init(struct fvp_claim *claim, u64 lba, u64 len_sect
 bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim);
 
 /*
- * Gives a claim back.  Those that waited for it go to `waiting`, for fvp_claims_again()
- * without the lock.  Caller holds vol->lock.
+ * Gives a claim back.  Nobody waits for it any more after that; those that do (none if the
+ * lock was held all the time) are for fvp_claims_again() without the lock.  Caller holds
+ * vol->lock.
  */
-void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim, struct list_head *waiting);
-void fvp_claims_again(struct list_head *waiting);
+void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim);
+void fvp_claims_again(struct fvp_claim *claim);
 
 #endif /* FVP_CLAIM_H */

@@ -117,7 +117,6 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 	struct fvp_log_record *closed = NULL;
 	bool begin;
 	int err = -EAGAIN;
-	LIST_HEAD(waiting);
 
 	spin_lock(&vol->lock);
 	if (unlikely(vol->commit == FVP_COMMIT_OFF)) {
@@ -128,7 +127,7 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 		fvp_commit_hold(vol, rq);
 		goto out;
 	}
-	if (unlikely(!fvp_dirty_has_room(vol))) {
+	if (unlikely(!fvp_dirty_has_room(&vol->dirty))) {
 		err = -ENOMEM;
 		goto out;
 	}
@@ -142,7 +141,7 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 			fvp_commit_hold(vol, rq);
 			err = -EAGAIN;
 		}
-		fvp_claim_release(vol, &c->claim, &waiting);
+		fvp_claim_release(vol, &c->claim);
 		goto out;
 	}
 	begin = !vol->dirty.entries;
@@ -155,8 +154,6 @@ out:
 	spin_unlock(&vol->lock);
 	if (unlikely(closed))
 		fvp_log_submit_closed(closed);
-	if (unlikely(!list_empty(&waiting)))
-		fvp_claims_again(&waiting);
 	return err;
 }
 
@@ -167,7 +164,6 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	struct fvp_append *append = &c->append;
 	u32 crc = 0;
 	int err;
-	LIST_HEAD(waiting);
 
 	if (append->kind == FVP_ENTRY_DATA) {
 		crc = fvp_host_request_to_mem(rq, append->data);
@@ -180,10 +176,10 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	spin_lock(&vol->lock);
 	if (unlikely(err))
 		c->entry->failed = 1;
-	fvp_claim_release(vol, &c->claim, &waiting);
+	fvp_claim_release(vol, &c->claim);
 	spin_unlock(&vol->lock);
-	if (unlikely(!list_empty(&waiting)))
-		fvp_claims_again(&waiting);
+	if (unlikely(!list_empty(&c->claim.waiting)))
+		fvp_claims_again(&c->claim);
 	/* The request may be gone at the end of this. */
 	fvp_log_commit(vol->pool, append, crc, !err);
 	if (unlikely(err)) {
@@ -197,6 +193,7 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	struct fvp_commit *c = &rq->commit;
+	struct fvp_append *append = &c->append;
 	int err;
 
 	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
@@ -211,16 +208,15 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 	c->waiter.work = &rq->work;
 	c->waiter.wq = vol->pool->io_wq;
 	fvp_claim_init(&c->claim, rq->lba, rq->len_sectors, commit_again);
-	c->append = (struct fvp_append){
-		.lba = rq->lba,
-		.volume = vol->id,
-		.len_sectors = rq->len_sectors,
-		.kind = commit_kind(rq),
-		.flags = FVP_ENTRY_DIRTY,
-		.legs = READ_ONCE(vol->legs),
-		.fua = rq->flags & FVP_REQ_FUA,
-		.done = commit_done,
-	};
+	/* Not what the log sets. */
+	append->lba = rq->lba;
+	append->volume = vol->id;
+	append->len_sectors = rq->len_sectors;
+	append->kind = commit_kind(rq);
+	append->flags = FVP_ENTRY_DIRTY;
+	append->legs = READ_ONCE(vol->legs);
+	append->fua = rq->flags & FVP_REQ_FUA;
+	append->done = commit_done;
 	for (;;) {
 		err = commit_reserve(vol, rq);
 		if (likely(!err))

@@ -26,14 +26,6 @@ static struct fvp_dirty_chunk *last_chunk(struct fvp_volume *vol)
 		       : list_last_entry(&vol->dirty.chunks, struct fvp_dirty_chunk, node);
 }
 
-bool fvp_dirty_has_room(struct fvp_volume *vol)
-{
-	struct fvp_dirty_chunk *last = last_chunk(vol);
-
-	lockdep_assert_held(&vol->lock);
-	return vol->dirty.spare || (last && last->end < FVP_DIRTY_CHUNK);
-}
-
 int fvp_dirty_make_room(struct fvp_volume *vol)
 {
 	struct fvp_dirty_chunk *chunk = kmalloc(sizeof(*chunk), GFP_NOIO);

@@ -64,7 +64,13 @@ static inline u32 fvp_dirty_weight(const struct fvp_dirty_entry *e)
 }
 
 /* Is there room for one more without allocating?  Caller holds vol->lock. */
-bool fvp_dirty_has_room(struct fvp_volume *vol);
+static inline bool fvp_dirty_has_room(const struct fvp_dirty *dirty)
+{
+	return dirty->spare || (!list_empty(&dirty->chunks) &&
+				list_last_entry(&dirty->chunks, struct fvp_dirty_chunk, node)->end <
+					FVP_DIRTY_CHUNK);
+}
+
 /* Makes room.  0 or -ENOMEM.  Sleeps. */
 int fvp_dirty_make_room(struct fvp_volume *vol);
 

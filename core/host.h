@@ -110,6 +110,9 @@ void fvp_host_complete(struct fvp_request *rq, int error);
  */
 void fvp_host_forward(struct fvp_request *rq);
 
+/* crc32c as linux/crc32c.h has it, but as fast as the host can.  Any context. */
+u32 fvp_host_crc32c(u32 seed, const void *data, size_t len);
+
 /* Monotonic time in nanoseconds. */
 u64 fvp_host_now_ns(void);
 

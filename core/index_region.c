@@ -383,8 +383,8 @@ static void region_raise_keys(struct fvp_region *region, u32 off, u32 end)
 }
 
 /* An extent of just this range gets another address: the common case of overwriting. */
-static bool region_replace(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
-			   u64 addr, bool dead)
+static __always_inline bool region_replace(struct fvp_region *region, u32 off, u32 len, u64 addr,
+					   bool dead)
 {
 	struct fvp_leaf *leaf = region_leaf(region, fvp_region_leaf_for(region, off));
 	u64 e, key = ((u64)off << OFF_SHIFT) | ((1ULL << OFF_SHIFT) - 1);
@@ -407,17 +407,11 @@ static bool region_replace(struct fvp_index *index, struct fvp_region *region, u
 	return true;
 }
 
-/*
- * Replaces [off, off+len), of at most FVP_REGION_INSERT_MAX, by a mapping to addr;
- * -ENOMEM with nothing changed.
- */
-int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
-		      u64 addr, bool dead)
+static noinline int region_insert(struct fvp_index *index, struct fvp_region *region, u32 off,
+				  u32 len, u64 addr, bool dead)
 {
 	u32 pieces = DIV_ROUND_UP(len, EXTENT_SECTORS_MAX), at, n;
 
-	if (region_replace(index, region, off, len, addr, dead))
-		return 0;
 	/* The pieces, and one more for an extent that is cut in two. */
 	if (region_prepare(index, region, off, pieces + 1))
 		return -ENOMEM;
@@ -433,6 +427,18 @@ int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 of
 	write_seqcount_end(&region->seq);
 	region_tidy(index, region, off);
 	return 0;
+}
+
+/*
+ * Replaces [off, off+len), of at most FVP_REGION_INSERT_MAX, by a mapping to addr;
+ * -ENOMEM with nothing changed.
+ */
+int fvp_region_insert(struct fvp_index *index, struct fvp_region *region, u32 off, u32 len,
+		      u64 addr, bool dead)
+{
+	if (likely(region_replace(region, off, len, addr, dead)))
+		return 0;
+	return region_insert(index, region, off, len, addr, dead);
 }
 
 /* Fills the gaps of [off, end) with a mapping; addr belongs to off. */

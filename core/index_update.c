@@ -3,7 +3,8 @@
 #include "index_private.h"
 
 /* Maps the range in its region, all of it or its gaps. */
-static int index_map(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr, bool gaps_only)
+static __always_inline int index_map(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr,
+				     bool gaps_only)
 {
 	u32 off = lba & (REGION_SECTORS - 1);
 	struct fvp_region *region;
@@ -12,8 +13,10 @@ static int index_map(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr
 	/* Requests are cut at multiples far below a region; see request.h. */
 	if (WARN_ON_ONCE(len_sectors > REGION_SECTORS - off))
 		return -EINVAL;
-	region = fvp_index_region_grow(index, lba);
-	if (!region)
+	region = fvp_index_region(index, lba);
+	if (unlikely(!region))
+		region = fvp_index_region_grow(index, lba);
+	if (unlikely(!region))
 		return -ENOMEM;
 	spin_lock(&region->lock);
 	err = gaps_only ? fvp_region_insert_gaps(index, region, off, off + len_sectors, addr, false)

@@ -34,7 +34,7 @@ void fvp_log_retire(struct fvp_pool *pool)
 	struct fvp_segment *seg = log->cur;
 
 	lockdep_assert_held(&log->lock);
-	seg->end = log->pos;
+	seg->entry_count = log->entry_count;
 	fvp_segment_set_state(pool, seg, FVP_SEGMENT_SEALING);
 	log->cur = NULL;
 	if (!seg->pending)
@@ -74,39 +74,51 @@ struct fvp_log_record *fvp_log_close(struct fvp_log *log)
 	return record;
 }
 
+/* The record that is number n in log order; log->lock held. */
+static struct fvp_log_record *record_at(struct fvp_log *log, u32 n)
+{
+	return &log->records[n % FVP_LOG_RECORDS];
+}
+
+/* Tells all of them; each may be gone then. */
+static void appends_done(struct fvp_append *append, int error)
+{
+	struct fvp_append *next;
+
+	for (; append; append = next) {
+		next = append->next;
+		append->done(append, error);
+	}
+}
+
 /* All devices have it, or flash does not. */
 static void record_end(struct fvp_log_record *record)
 {
 	struct fvp_pool *pool = record->pool;
 	struct fvp_log *log = &pool->log;
-	struct fvp_append *append, *tmp;
+	struct fvp_append *appends = record->appends;
 	int error = record->io.error;
-	LIST_HEAD(appends);
 	unsigned long flags;
 
 	if (unlikely(error)) {
 		/* Before anybody can take the record for written. */
-		spin_lock_irqsave(&log->lock, flags);
-		list_splice_init(&record->appends, &appends);
-		spin_unlock_irqrestore(&log->lock, flags);
-		list_for_each_entry_safe (append, tmp, &appends, node)
-			append->done(append, error);
-		INIT_LIST_HEAD(&appends);
+		appends_done(appends, error);
+		appends = NULL;
 	}
 	spin_lock_irqsave(&log->lock, flags);
-	list_splice_init(&record->appends, &appends);
 	log->inflight--;
 	if (!--record->seg->pending && record->seg != log->cur)
 		fvp_log_full(pool, record->seg);
-	list_move(&record->node, &log->idle);
+	record->done = true;
+	while (log->records_from != log->records_to && record_at(log, log->records_from)->done)
+		log->records_from++;
 	if (unlikely(!list_empty(&log->waiters)))
 		waiters_wake(log);
 	/* The log may be gone once nothing is in flight: touch it no more behind the lock. */
 	if (log->open && !log->open->writers)
 		queue_work(pool->io_wq, &log->submit_work);
 	spin_unlock_irqrestore(&log->lock, flags);
-	list_for_each_entry_safe (append, tmp, &appends, node)
-		append->done(append, error);
+	appends_done(appends, 0);
 }
 
 void fvp_log_record_put(struct fvp_log_record *record)
@@ -125,71 +137,50 @@ static void record_done(struct fvp_io *io)
 }
 
 /*
- * Sectors of a header of so many bytes.  One that would overlap with its copy in RAM
- * takes the whole block.
- */
-static u32 header_sectors(const struct fvp_pool *pool, u32 bytes)
-{
-	u32 need = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
-
-	if ((pool->block_sectors - need) * FVP_SECTOR_BYTES < bytes)
-		return pool->block_sectors;
-	return need;
-}
-
-/* Copies a header with its entries. */
-static void header_move(const struct fvp_disk_block *from, struct fvp_disk_block *to, u32 entries)
-{
-	u32 i;
-
-	*to = *from;
-	for (i = 0; i < entries; i++)
-		to->entries[i] = from->entries[i];
-}
-
-/*
- * Completes the header and sends the record.  In RAM the header begins its log block.
- * On flash it ends there, in as few sectors as it needs, so that the record is one
- * piece and its data begins on a block.  Not under a lock; may sleep.
+ * Completes the header and sends the record.  The header ends its log block, in as few
+ * sectors as it needs, so that the record is one piece and its data begins on a block.
+ * What is behind its entries goes out as the buffer has it: anything of an older segment,
+ * which its generation gives away should it look like a header (I9).
+ * Not under a lock; may sleep.
  */
 void fvp_log_submit(struct fvp_log_record *record)
 {
 	struct fvp_pool *pool = record->pool;
 	struct fvp_media media = fvp_pool_media(pool);
-	void *mem = record->seg->ram + (size_t)record->start * FVP_SECTOR_BYTES;
+	void *ram = record->seg->ram;
 	u64 tail_gen = READ_ONCE(pool->super->tail_gen);
-	u32 bytes = fvp_header_bytes(record->entry_count);
-	u32 header = header_sectors(pool, bytes);
+	u32 bytes = fvp_header_bytes(record->entry_count), i;
+	u32 header = round_up(DIV_ROUND_UP(bytes, FVP_SECTOR_BYTES), pool->device_block_sectors);
 	u32 skip = pool->block_sectors - header;
 	u32 len = record->len_sectors - skip;
+	/* All fields: so that it is not cleared first. */
 	struct fvp_block block = {
 		.kind = FVP_BLOCK_RECORD,
+		.header_sectors = (u8)header,
+		.arg = 0,
 		.segment_gen = record->seg->gen,
 		.seq = record->seq,
 		.tail_gen = tail_gen,
 		.legset_gen = READ_ONCE(pool->super->legset_gen),
-		.header_sectors = (u8)header,
 		.offset_sectors = record->start + skip,
 		.len_sectors = len,
 		.entry_count = record->entry_count,
 	};
+	struct fvp_disk_block *disk = ram + (size_t)block.offset_sectors * FVP_SECTOR_BYTES;
 
-	fvp_block_encode(&media, &block, mem);
-	if (skip)
-		header_move(mem, mem + (size_t)skip * FVP_SECTOR_BYTES, record->entry_count);
-	mem += (size_t)skip * FVP_SECTOR_BYTES;
-	/* By words: counted in instructions, bytes take eight times as many. */
-	memset64(mem + bytes, 0, ((size_t)header * FVP_SECTOR_BYTES - bytes) / sizeof(u64));
+	for (i = 0; i < record->entry_count; i++)
+		disk->entries[i] = *fvp_ram_entry(&media, ram, record->entry_first + i);
+	fvp_block_encode(&media, &block, disk);
 	atomic64_add(len, &pool->stats.flash_written_sectors);
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
 	/* One by one: its last field is long, and the host's. */
 	record->io.dev = record->seg->dev;
-	record->io.sector = record->seg->sector + record->start + skip;
+	record->io.sector = record->seg->sector + block.offset_sectors;
 	record->io.len_sectors = len;
 	record->io.op = FVP_IO_WRITE;
 	record->io.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0);
-	record->io.mem = mem;
+	record->io.mem = disk;
 	record->io.buf = NULL;
 	record->io.error = 0;
 	record->io.done = record_done;
@@ -222,23 +213,25 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *record;
 
-	record = list_first_entry_or_null(&log->idle, struct fvp_log_record, node);
-	if (!record)
+	if (log->records_to - log->records_from == FVP_LOG_RECORDS)
 		return NULL;
-	list_move_tail(&record->node, &log->order);
+	record = record_at(log, log->records_to++);
 	log->pos = round_up(log->pos, pool->block_sectors);
 	record->pool = pool;
 	record->seg = log->cur;
 	record->seq = log->seq++;
 	record->start = log->pos;
 	record->len_sectors = pool->block_sectors;
+	record->entry_first = log->entry_count;
 	record->entry_count = 0;
 	record->writers = 0;
 	record->closed = false;
 	record->durable = false;
 	record->sync = false;
+	record->done = false;
 	record->legs = 0;
-	INIT_LIST_HEAD(&record->appends);
+	record->appends = NULL;
+	record->appends_end = &record->appends;
 	log->cur->pending++;
 	log->pos += pool->block_sectors;
 	log->open = record;
@@ -374,14 +367,15 @@ static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *record = log->open;
+	struct fvp_media media = fvp_pool_media(pool);
 	void *ram = record->seg->ram;
-	struct fvp_disk_block *disk = ram + (size_t)record->start * FVP_SECTOR_BYTES;
 
 	append->record = record;
 	append->offset_sectors = offset;
 	append->addr = fvp_segment_addr(pool, record->seg) + offset;
 	append->data = ram + (size_t)offset * FVP_SECTOR_BYTES;
-	append->disk = &disk->entries[record->entry_count++];
+	append->disk = fvp_ram_entry(&media, ram, log->entry_count++);
+	record->entry_count++;
 	/* Void until committed. */
 	memset(append->disk, 0, sizeof(*append->disk));
 	/* What lies between pieces of data was another segment's. */
@@ -395,7 +389,6 @@ static void log_place(struct fvp_pool *pool, struct fvp_append *append, u32 data
 	record->legs |= append->legs;
 	log->pos = end;
 	record->len_sectors = end - record->start;
-	log->entry_count++;
 	log->head = fvp_place(record->seg->gen, end);
 }
 
@@ -407,14 +400,13 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 	bool dirty = append->flags & FVP_ENTRY_DIRTY;
 	u32 padded = round_up(data_sectors, pool->device_block_sectors), offset;
 	struct fvp_log *log = &pool->log;
-	unsigned long flags;
 	int err;
 
 	/* A dirty entry without data still needs a place of its own. */
 	if (dirty && !data_sectors)
 		padded = pool->device_block_sectors;
 	*closed = NULL;
-	spin_lock_irqsave(&log->lock, flags);
+	spin_lock_irq(&log->lock);
 	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
 		      ? -EIO
 		      : log_make_room(pool, padded, class, closed);
@@ -430,7 +422,7 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 			log->dirty_segments += !log->cur->dirty++;
 		}
 	}
-	spin_unlock_irqrestore(&log->lock, flags);
+	spin_unlock_irq(&log->lock);
 	return err;
 }
 
@@ -458,8 +450,12 @@ u64 fvp_log_written(struct fvp_pool *pool)
 	u64 place;
 
 	spin_lock_irqsave(&log->lock, flags);
-	oldest = list_first_entry_or_null(&log->order, struct fvp_log_record, node);
-	place = oldest ? fvp_place(oldest->seg->gen, oldest->start) : log->head;
+	if (log->records_from == log->records_to) {
+		place = log->head;
+	} else {
+		oldest = record_at(log, log->records_from);
+		place = fvp_place(oldest->seg->gen, oldest->start);
+	}
 	spin_unlock_irqrestore(&log->lock, flags);
 	return place;
 }
@@ -470,7 +466,7 @@ bool fvp_log_idle(struct fvp_pool *pool)
 	bool idle;
 
 	spin_lock_irqsave(&pool->log.lock, flags);
-	idle = list_empty(&pool->log.order);
+	idle = pool->log.records_from == pool->log.records_to;
 	spin_unlock_irqrestore(&pool->log.lock, flags);
 	return idle;
 }
@@ -485,7 +481,6 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 	struct fvp_log_record *record = append->record;
 	struct fvp_log *log = &pool->log;
 	bool submit = false;
-	unsigned long flags;
 
 	if (keep) {
 		struct fvp_entry entry = {
@@ -503,9 +498,11 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 		if (append->kind == FVP_ENTRY_DATA)
 			atomic64_add(append->len_sectors, &pool->stats.inserted_sectors);
 	}
-	spin_lock_irqsave(&log->lock, flags);
+	spin_lock_irq(&log->lock);
 	if (keep && append->done) {
-		list_add_tail(&append->node, &record->appends);
+		append->next = NULL;
+		*record->appends_end = append;
+		record->appends_end = &append->next;
 		record->sync = true;
 	}
 	record->durable |= keep && append->fua;
@@ -517,7 +514,7 @@ void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, b
 			submit = fvp_log_close(log) != NULL;
 		}
 	}
-	spin_unlock_irqrestore(&log->lock, flags);
+	spin_unlock_irq(&log->lock);
 	if (submit)
 		fvp_log_submit(record);
 }

@@ -20,11 +20,13 @@
 #include "segment.h"
 
 #define FVP_LOG_INFLIGHT 4
-#define FVP_LOG_RECORDS 32 /* records open, copied into or in flight */
+#define FVP_LOG_RECORDS 32 /* records open, copied into or in flight; a power of two */
 /* Segment buffers: current, next and those being sealed; more of them if they are small. */
 #define FVP_LOG_BUFFERS_MIN 3
 #define FVP_LOG_BUFFERS_MAX 8
 #define FVP_LOG_BUFFERS_SECTORS 32768 /* 16 MiB in all, where the minimum allows */
+
+_Static_assert(!(FVP_LOG_RECORDS & (FVP_LOG_RECORDS - 1)), "numbers of records wrap around");
 
 /* RAM for a segment while not all of it is durable everywhere. */
 struct fvp_log_buffer {
@@ -37,18 +39,20 @@ struct fvp_log_buffer {
 #define FVP_LOG_BUFFERS (FVP_LOG_BUFFERS_MAX + FVP_LEGS_MAX * FVP_LOG_BUFFERS_LEG)
 
 struct fvp_log_record {
-	struct list_head node; /* in log->idle, or log->order */
 	struct fvp_pool *pool;
 	struct fvp_segment *seg;
-	struct list_head appends; /* that have a done(); log->lock */
+	struct fvp_append *appends; /* that have a done(), in order; log->lock until it is sent */
+	struct fvp_append **appends_end;
 	u64 seq;
-	u32 start; /* sector in the segment, of the log block that holds the header */
+	u32 start; /* sector in the segment, of the log block whose end is the header */
 	u32 len_sectors; /* from there on */
+	u32 entry_first; /* number in the segment */
 	u32 entry_count;
 	u32 writers; /* still copying */
 	bool closed; /* takes no more */
 	bool durable; /* FUA */
 	bool sync; /* somebody waits for it */
+	bool done; /* written, or failed: free as soon as all before it are */
 	u8 legs; /* replica legs that are to have it, too: a bit each */
 	atomic_t pending; /* if there are any: devices that do not have it yet */
 	struct fvp_io io;
@@ -71,8 +75,11 @@ struct fvp_log {
 	u32 inflight;
 	u64 seq; /* of the next record */
 	u64 next_gen;
-	struct list_head idle; /* free records */
-	struct list_head order; /* the others, in log order: open, being copied into, in flight */
+	/*
+	 * Records in log order, open, being copied into or in flight: records[n % FVP_LOG_RECORDS]
+	 * for n from records_from to records_to.  The others are free.
+	 */
+	u32 records_from, records_to;
 	u64 head; /* place behind the last reservation */
 	u64 dirty_entries; /* that are not retired, all volumes */
 	u64 dirty_gen; /* of the oldest segment with any; if there are any */
@@ -110,7 +117,7 @@ struct fvp_append {
 	void (*done)(struct fvp_append *append, int error);
 
 	/* Out. */
-	struct list_head node;
+	struct fvp_append *next; /* of the record's */
 	struct fvp_log_record *record;
 	struct fvp_disk_entry *disk;
 	void *data; /* copy the data here */

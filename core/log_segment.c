@@ -141,7 +141,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer->mem, seg->end, seg->gen,
+		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen,
 					  READ_ONCE(pool->super->tail_gen));
 		err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start,
 				 pool->segment_sectors - start,
@@ -190,15 +190,10 @@ int fvp_log_init(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	u32 buffers = clamp_t(u32, FVP_LOG_BUFFERS_SECTORS / pool->segment_sectors,
 			      FVP_LOG_BUFFERS_MIN, FVP_LOG_BUFFERS_MAX);
-	u32 i;
 
 	spin_lock_init(&log->lock);
-	INIT_LIST_HEAD(&log->idle);
-	INIT_LIST_HEAD(&log->order);
 	INIT_LIST_HEAD(&log->waiters);
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
-	for (i = 0; i < FVP_LOG_RECORDS; i++)
-		list_add_tail(&log->records[i].node, &log->idle);
 	return fvp_log_buffers_add(pool, buffers);
 }
 

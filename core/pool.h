@@ -126,6 +126,16 @@ struct fvp_pool {
 	u64 load_bytes_before_io;
 };
 
+/* What blocks of the pool are checked against. */
+static inline struct fvp_media fvp_pool_media(const struct fvp_pool *pool)
+{
+	return (struct fvp_media){
+		.key = pool->key,
+		.block_sectors = pool->block_sectors,
+		.segment_sectors = pool->segment_sectors,
+	};
+}
+
 struct fvp_volume {
 	struct list_head node; /* in pool->volumes; super_mutex */
 	struct list_head id_node; /* in pool->by_id; super_mutex */
@@ -143,7 +153,8 @@ struct fvp_volume {
 	bool serving; /* hits allowed: active, pool healthy, mode not pass-through */
 
 	spinlock_t lock; /* protects claims, fills, and write-back's below */
-	struct rb_root_cached claims; /* struct fvp_claim, by range */
+	struct fvp_claim *claim; /* one of the claims, mostly the only one; NULL: none */
+	struct rb_root_cached claims; /* struct fvp_claim, by range: the others */
 	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
 	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
 

@@ -86,7 +86,7 @@ bool fvp_fill_register(struct fvp_fill *fill)
 	u64 first = fill->range.start, last = fill->range.last;
 
 	lockdep_assert_held(&vol->lock);
-	if (interval_tree_iter_first(&vol->claims, first, last))
+	if (fvp_claim_find(vol, first, last))
 		return false;
 	other = interval_tree_iter_first(&vol->fills, first, last);
 	for (; other; other = interval_tree_iter_next(other, first, last))

@@ -10,10 +10,10 @@ static u32 block_crc(const void *mem, u32 bytes)
 {
 	static const u8 zero[4];
 	const u32 at = offsetof(struct fvp_disk_block, crc);
-	u32 crc = crc32c(~0u, mem, at);
+	u32 crc = fvp_host_crc32c(~0u, mem, at);
 
-	crc = crc32c(crc, zero, sizeof(zero));
-	return crc32c(crc, mem + at + 4, bytes - at - 4);
+	crc = fvp_host_crc32c(crc, zero, sizeof(zero));
+	return fvp_host_crc32c(crc, mem + at + 4, bytes - at - 4);
 }
 
 /* What the checksum of a header covers. */
@@ -39,9 +39,9 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
 	disk->len_sectors = cpu_to_le32(block->len_sectors);
 	disk->entry_count = cpu_to_le32(block->entry_count);
-	/* In one go: a call of crc32c() costs as much as some hundred bytes of it. */
 	disk->crc = 0;
-	disk->crc = cpu_to_le32(crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
+	disk->crc = cpu_to_le32(
+		fvp_host_crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
 }
 
 /* Length and entry count against the kind and the segment. */
@@ -96,19 +96,6 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 	return 0;
 }
 
-void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
-{
-	memset(disk, 0, sizeof(*disk));
-	disk->lba = cpu_to_le64(entry->lba);
-	disk->volume = cpu_to_le32(entry->volume);
-	disk->len_sectors = cpu_to_le32(entry->len_sectors);
-	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
-	disk->crc = cpu_to_le32(entry->crc);
-	disk->kind = cpu_to_le16(entry->kind);
-	disk->flags = cpu_to_le16(entry->flags);
-	disk->arg = cpu_to_le32(entry->arg);
-}
-
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry)
 {
 	entry->lba = le64_to_cpu(disk->lba);
@@ -143,52 +130,35 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	}
 }
 
-/*
- * Counts the entries of the segment in ram, up to sector end, that are not void, and stores
- * them at out if there is an out.  What is in ram is ours and needs no look at checksums.  There
- * a record's header begins its log block; on flash it ends there (log.c).
- */
-static u32 ram_entries(const struct fvp_media *media, const void *ram, u32 end,
-		       struct fvp_disk_entry *out)
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen)
 {
-	u32 b = media->block_sectors, at = b, count = 0, i;
+	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *from, *low, *high;
+	u32 seg = media->segment_sectors, count, room;
+	struct fvp_block block = { .kind = FVP_BLOCK_SUMMARY };
 
-	while (at < end) {
-		const struct fvp_disk_block *disk = ram + (size_t)at * FVP_SECTOR_BYTES;
-		u32 entries = le32_to_cpu(disk->entry_count);
-
-		for (i = 0; i < entries; i++) {
-			if (disk->entries[i].kind == cpu_to_le16(FVP_ENTRY_VOID))
-				continue;
-			if (out)
-				out[count] = disk->entries[i];
-			count++;
-		}
-		at = round_up(le32_to_cpu(disk->offset_sectors) + le32_to_cpu(disk->len_sectors),
-			      b);
+	for (from = low = footer; entries; entries--) {
+		from--;
+		if (from->kind == cpu_to_le16(FVP_ENTRY_VOID))
+			continue;
+		low--;
+		if (unlikely(low != from))
+			*low = *from;
 	}
-	return count;
-}
-
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen)
-{
-	u32 count = ram_entries(media, ram, end, NULL);
-	u32 len = fvp_summary_sectors(media, count), seg = media->segment_sectors;
-	void *start = ram + (size_t)(seg - len) * FVP_SECTOR_BYTES;
-	void *footer = ram + (size_t)(seg - media->block_sectors) * FVP_SECTOR_BYTES;
-	struct fvp_block block = {
-		.kind = FVP_BLOCK_SUMMARY,
-		.segment_gen = gen,
-		.tail_gen = tail_gen,
-		.offset_sectors = seg - media->block_sectors,
-		.len_sectors = len,
-		.entry_count = count,
-	};
-
+	count = (u32)(footer - low);
+	block.segment_gen = gen;
+	block.tail_gen = tail_gen;
+	block.offset_sectors = seg - media->block_sectors;
+	block.len_sectors = fvp_summary_sectors(media, count);
+	block.entry_count = count;
+	room = (block.len_sectors - media->block_sectors) * (FVP_SECTOR_BYTES / FVP_ENTRY_BYTES);
+	low = footer - room;
 	/* By words: counted in instructions, bytes take eight times as many. */
-	memset64(start, 0, (size_t)len * FVP_SECTOR_BYTES / sizeof(u64));
-	ram_entries(media, ram, end, start);
-	block.arg = crc32c(~0u, start, count * FVP_ENTRY_BYTES);
+	memset64((u64 *)low, 0, (size_t)(room - count) * (FVP_ENTRY_BYTES / sizeof(u64)));
+	memset64((u64 *)footer, 0, fvp_block_bytes(media) / sizeof(u64));
+	/* The first entry lies highest, what is left over lowest: the other way round. */
+	for (high = footer - 1; low < high; low++, high--)
+		swap(*low, *high);
+	block.arg = fvp_host_crc32c(~0u, footer - room, count * FVP_ENTRY_BYTES);
 	fvp_block_encode(media, &block, footer);
-	return seg - len;
+	return seg - block.len_sectors;
 }

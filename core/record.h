@@ -8,6 +8,7 @@
 
 #include "env.h"
 #include "fvp_format.h"
+#include "host.h"
 
 /* What every block of a pool is checked against. */
 struct fvp_media {
@@ -19,6 +20,7 @@ struct fvp_media {
 struct fvp_block {
 	u8 kind;
 	u8 header_sectors; /* record; else 0 */
+	u32 arg; /* see fvp_disk_block */
 	u64 segment_gen;
 	u64 seq;
 	u64 tail_gen;
@@ -26,7 +28,6 @@ struct fvp_block {
 	u32 offset_sectors;
 	u32 len_sectors;
 	u32 entry_count;
-	u32 arg; /* see fvp_disk_block */
 };
 
 struct fvp_entry {
@@ -48,14 +49,13 @@ static inline u32 fvp_block_bytes(const struct fvp_media *media)
 /* crc32c as the format uses it, over data of any length. */
 static inline u32 fvp_data_crc(const void *data, u32 len_sectors)
 {
-	return crc32c(~0u, data, len_sectors * FVP_SECTOR_BYTES);
+	return fvp_host_crc32c(~0u, data, len_sectors * FVP_SECTOR_BYTES);
 }
 
 /* Sectors of a summary of that many entries, footer included. */
 static inline u32 fvp_summary_sectors(const struct fvp_media *media, u32 entries)
 {
-	return DIV_ROUND_UP(entries * FVP_ENTRY_BYTES, fvp_block_bytes(media)) *
-		       media->block_sectors +
+	return round_up(entries * FVP_ENTRY_BYTES, fvp_block_bytes(media)) / FVP_SECTOR_BYTES +
 	       media->block_sectors;
 }
 
@@ -79,7 +79,19 @@ void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *blo
 int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
 		     u32 offset_sectors, struct fvp_block *block);
 
-void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk);
+/* Inline: then the caller's entry is never made. */
+static inline void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk)
+{
+	_Static_assert(sizeof(*disk) == 32, "no field is left out");
+	disk->lba = cpu_to_le64(entry->lba);
+	disk->volume = cpu_to_le32(entry->volume);
+	disk->len_sectors = cpu_to_le32(entry->len_sectors);
+	disk->offset_sectors = cpu_to_le32(entry->offset_sectors);
+	disk->crc = cpu_to_le32(entry->crc);
+	disk->kind = cpu_to_le16(entry->kind);
+	disk->flags = cpu_to_le16(entry->flags);
+	disk->arg = cpu_to_le32(entry->arg);
+}
 
 /*
  * Decodes an entry whose data must lie in [from, end) of the segment.  0, or
@@ -88,9 +100,21 @@ void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_disk_entry *disk
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
 
 /*
- * Builds the summary of a segment whose records are in ram, up to sector end, of generation
- * gen: entries and footer at the segment's end.  Returns the summary's first sector.
+ * Where entry number n of a segment is kept while the segment is in ram: from the footer of its
+ * summary to come downwards, so that there is no telling how many there will be.
  */
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 end, u64 gen, u64 tail_gen);
+static inline struct fvp_disk_entry *fvp_ram_entry(const struct fvp_media *media, void *ram, u32 n)
+{
+	struct fvp_disk_entry *footer =
+		ram + (size_t)(media->segment_sectors - media->block_sectors) * FVP_SECTOR_BYTES;
+
+	return footer - 1 - n;
+}
+
+/*
+ * Builds the summary of a segment of generation gen at its end: of those of its first `entries`
+ * entries (fvp_ram_entry()) that are not void.  Returns the summary's first sector.
+ */
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen);
 
 #endif /* FVP_RECORD_H */

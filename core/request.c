@@ -175,7 +175,7 @@ static enum fvp_map request_flush(struct fvp_volume *vol, struct fvp_request *rq
 	return FVP_MAP_REMAP;
 }
 
-static enum fvp_map request_write(struct fvp_volume *vol, struct fvp_request *rq)
+static __always_inline enum fvp_map request_write(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	int map = fvp_commit_map(vol, rq);
 

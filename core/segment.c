@@ -17,15 +17,6 @@ u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg)
 	return (u64)fvp_segment_number(pool, seg) << pool->segment_shift;
 }
 
-struct fvp_media fvp_pool_media(const struct fvp_pool *pool)
-{
-	return (struct fvp_media){
-		.key = pool->key,
-		.block_sectors = pool->block_sectors,
-		.segment_sectors = pool->segment_sectors,
-	};
-}
-
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen)
 {
 	struct fvp_segments *segs = &pool->segs;

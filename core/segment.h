@@ -45,7 +45,7 @@ struct fvp_segment {
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
 	u32 dirty; /* entries that the origin does not have; log->lock */
-	u32 end; /* sector behind its last record, once it takes no more */
+	u32 entry_count; /* once it takes no more */
 	u8 state; /* enum fvp_segment_state; segs->lock */
 	u8 legs; /* replica legs that have what is dirty in it: a bit each; pool->leg_lock */
 	bool sealed; /* found at activation with a summary */
@@ -88,8 +88,6 @@ struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr);
 u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg);
 /* Address in the pool of the segment's first sector. */
 u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg);
-/* What blocks of the pool are checked against. */
-struct fvp_media fvp_pool_media(const struct fvp_pool *pool);
 
 /* Takes the longest-free segment and makes it OPEN with that generation; NULL if none. */
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen);

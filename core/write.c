@@ -84,10 +84,9 @@ static void write_finish(struct fvp_write *w)
 	struct fvp_volume *vol = w->vol;
 	struct fvp_fill *fill = w->fill;
 	bool registered;
-	LIST_HEAD(waiting);
 
 	spin_lock(&vol->lock);
-	fvp_claim_release(vol, &w->claim, &waiting);
+	fvp_claim_release(vol, &w->claim);
 	/* The fill takes over in the same breath: no read or write comes between. */
 	registered = fill && !w->error && fvp_fill_register(fill);
 	spin_unlock(&vol->lock);
@@ -99,8 +98,8 @@ static void write_finish(struct fvp_write *w)
 	}
 	if (w->dropped)
 		complete(w->dropped);
+	fvp_claims_again(&w->claim);
 	mempool_free(w, vol->pool->write_pool);
-	fvp_claims_again(&waiting);
 	fvp_volume_unbusy(vol);
 }
 

@@ -90,11 +90,13 @@ static void seed_segment(const char *name, u32 block_sectors, u32 records, bool 
 					    .len_sectors = 2 * block_sectors,
 					    .entry_count = 2 };
 		fvp_block_encode(&media, &block, mem);
+		*fvp_ram_entry(&media, seg, 2 * i) = disk->entries[0];
+		*fvp_ram_entry(&media, seg, 2 * i + 1) = disk->entries[1];
 		at += 2 * block_sectors;
 	}
 	if (sealed) {
 		/* Short: the summary goes behind the records, the target puts it in place. */
-		u32 start = fvp_summary_build(&media, seg, at, 5, 1);
+		u32 start = fvp_summary_build(&media, seg, 2 * records, 5, 1);
 		u32 len = 128 - start;
 
 		memmove(seg + at * FVP_SECTOR_BYTES, seg + start * FVP_SECTOR_BYTES,

@@ -6,7 +6,7 @@
  *	target.c	a bio of a guest comes in from dm
  *	core/request.c	who serves it
  *	bio.c		core's requests and its own I/O as bios; buf.c its buffers
- *	device.c	block devices
+ *	device.c	block devices; crc.c checksums
  * and of a table:
  *	pool_target.c, target.c		table lines, messages, status (status.c)
  *	runtime.c, attachment.c		what the tables of one pool or volume share
@@ -16,6 +16,7 @@
 #include <linux/timekeeping.h>
 
 #include "bio.h"
+#include "crc.h"
 #include "target.h"
 
 u64 fvp_host_now_ns(void)
@@ -32,6 +33,7 @@ static int __init fvp_init(void)
 {
 	int err;
 
+	fvp_crc_init();
 	err = fvp_bio_init();
 	if (err)
 		return err;

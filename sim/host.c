@@ -240,7 +240,7 @@ u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
 		/* Copying takes time: other CPUs get on, and the guest may change its page. */
 		shim_point();
 		sim_stamp_expand(part->data[i], sector);
-		crc = crc32c(crc, sector, FVP_SECTOR_BYTES);
+		crc = fvp_host_crc32c(crc, sector, FVP_SECTOR_BYTES);
 	}
 	return crc;
 }

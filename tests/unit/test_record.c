@@ -177,9 +177,17 @@ TEST(summary_is_the_entries, "a summary holds the entries of all records, in ord
 						      .segment_gen = 9,
 						      .len_sectors = SEG_SECTORS },
 				 seg);
-		for (u32 i = 0; i < records; i++)
+		for (u32 i = 0; i < records; i++) {
+			struct fvp_disk_block *disk = (void *)(seg + at * FVP_SECTOR_BYTES);
+
 			at = put_record(&media, at, 3, 8, i + 1);
-		start = fvp_summary_build(&media, seg, at, 9, 4);
+			for (u32 j = 0; j < 4; j++)
+				*fvp_ram_entry(&media, seg, i * 4 + j) =
+					/* One in four is void. */
+					j == 2 ? (struct fvp_disk_entry){ 0 }
+					       : disk->entries[j - (j > 2)];
+		}
+		start = fvp_summary_build(&media, seg, records * 4, 9, 4);
 		EXPECT(start >= at && start < SEG_SECTORS);
 		EXPECT_EQ(fvp_block_decode(&media, seg + (SEG_SECTORS - b) * FVP_SECTOR_BYTES,
 					   FVP_BLOCK_SUMMARY, SEG_SECTORS - b, &block),
