@@ -270,9 +270,11 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		scan_batch(scan, first, min_t(u32, SCAN_BATCH, pool->segment_count - first));
 	err = 0;
 	newest = scan->max_gen;
-	/* The tail may have passed all there is. */
-	scan->max_gen = max(scan->max_gen, pool->super->tail_gen);
-	pool->log.next_gen = scan->max_gen + 1;
+	/*
+	 * The tail may have passed all there is: then it is the next, so that there is no gap
+	 * behind it.
+	 */
+	pool->log.next_gen = max(scan->max_gen + 1, pool->super->tail_gen);
 	pool->log.head = fvp_place(pool->log.next_gen, 0);
 	pool->load_dirty_gen = max(scan->dirty_gen, pool->super->tail_gen);
 	if (pool->recover)
@@ -286,7 +288,10 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		/* Void all: see scan_take(). */
 		pr_warn("the cached content of the pool is dropped, as parts of it cannot be read; "
 			"nothing is lost, the origins have it all\n");
-		pool->super->tail_gen = scan->max_gen + 1;
+		/* It may be newer than all that was found, by fewer than there are segments. */
+		pool->log.next_gen += pool->segment_count;
+		pool->log.head = fvp_place(pool->log.next_gen, 0);
+		pool->super->tail_gen = pool->log.next_gen;
 	}
 	/* Clean content of a replica is never used. */
 	pool->load_tail_gen = pool->recover ? ~0ULL : pool->super->tail_gen;
