@@ -113,8 +113,8 @@ grep -q 'nothing to recover' /tmp/out || fail "there is something left: $(cat /t
 LOAD = SETUP + r'''
 stamps=tests/lab/stamps.py
 start() { attach v p /dev/mapper/slow $uuid_a write-back; }
-# An origin so slow that there is always something that it lacks.
-ok dmsetup create slow --table "0 $n delay /dev/lab/origin 0 300"
+# An origin so slow to write that there is always something that it lacks.
+ok dmsetup create slow --table "0 $n delay /dev/lab/origin 0 0 /dev/lab/origin 0 300"
 '''
 FIRST = LOAD + r'''
 ok $fvp pool create p /dev/lab/flash >/dev/null
@@ -122,6 +122,7 @@ ok $fvp replica create p /dev/lab/r0 >/dev/null
 start
 pump state 0 in
 ok dmsetup message v 0 replicas 1 $(uuids 0)
+pump mode write-back
 $stamps write device /dev/mapper/v 0 &
 sleep SECONDS
 echo POWER-CUT
