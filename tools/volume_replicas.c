@@ -13,6 +13,7 @@
 #include "fvp_uapi.h"
 #include "replica.h"
 #include "volume.h"
+#include "wait.h"
 
 /* A number from 0 to max; false if text is none. */
 static bool number_parse(const char *text, unsigned int max, unsigned int *number)
@@ -120,6 +121,24 @@ static int wanted_parse(const struct fvp_view *pool, char **args, int count,
 	return FVP_OK;
 }
 
+/*
+ * What is dirty now is on none of the replicas that come: the kernel has the origin get it
+ * first, and cannot be interrupted then.  So most of it is done before, with progress.
+ */
+static int flush(const char *name)
+{
+	struct fvp_wait wait = { .name = name };
+	uint64_t dirty;
+	int ret = fvp_wait_flush_begin(&wait, &dirty);
+
+	if (ret || !dirty || !wait.until)
+		return ret;
+	ret = fvp_wait_explain(&wait, fvp_wait(&wait));
+	if (ret)
+		fvp_warn("the replicas of %s are as they were", name);
+	return ret;
+}
+
 static int set(const struct fvp_view *volume, const struct fvp_views *pools, char **args, int count,
 	       const char *min_text)
 {
@@ -137,7 +156,9 @@ static int set(const struct fvp_view *volume, const struct fvp_views *pools, cha
 	if (min_text && !number_parse(min_text, wanted.count, &min))
 		return fvp_usage("--min: %s is not a number from 0 to %u, as many as were named",
 				 min_text, wanted.count);
-	ret = fvp_volume_replicas_set(volume->dev.name, &wanted, min);
+	ret = flush(volume->dev.name);
+	if (!ret)
+		ret = fvp_volume_replicas_set(volume->dev.name, &wanted, min);
 	if (ret)
 		return ret;
 	if (!fvp_views_load(FVP_TARGET_VOLUME, &after) && fvp_views_find(&after, volume->dev.name))
