@@ -142,6 +142,43 @@ ok $fvp pool destroy p --yes >/dev/null
 refused 5 'nor a replica' $fvp pool start p $ra
 '''
 
+# The device of a replica is torn out, and comes back under another name.
+UNPLUGGED = SETUP + r'''
+node() { # of the disk ra, now
+	local serial
+	for serial in /sys/block/nvme*/device/serial; do
+		[[ $(cat "$serial") == ra* ]] && basename "${serial%/device/serial}"
+	done
+}
+ok $fvp pool create p $flash >/dev/null
+ok $fvp replica create p $ra >/dev/null
+pump in_sync $ra
+a=$($fvp replica list --json | jq -r '.[0].uuid')
+ok $fvp volume attach /dev/lab/origin --name v --mode write-back --replicas 1 >/dev/null
+pci=$(readlink -f "/sys/block/${ra#/dev/}") && pci=${pci%%/virtio*} && pci=${pci%%/nvme/*}
+put $v a 0 16
+echo 1 >"$pci/remove"
+put $v b 0 8
+pump has v effective=write-through
+pump is $a 'out: its device is not there'
+says "not in: $a (out: its device is not there)" $fvp status
+refused 4 'No such file' $fvp replica add p $ra
+echo 1 >/sys/bus/pci/rescan
+pump eval '[ -n "$(node)" ]'
+new=/dev/$(node)
+[ $new != $ra ] || fail "it came back as $ra"
+ok $fvp replica add p $new >/dev/null
+pump in_sync $new
+pump has v effective=write-back replicas_in=1
+put $v c 8 16
+holds $v b 0 8
+holds $v c 8 16
+[[ $(dmsetup table p) == *' 1 replica='"$(stat -L -c '%Hr:%Lr' $new)" ]] || fail "table: $(dmsetup table p)"
+ok $fvp volume detach v >/dev/null
+ok $fvp replica remove p $new >/dev/null
+ok $fvp pool destroy p --yes >/dev/null
+'''
+
 DISKS = ['--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'ra:32M', '--disk', 'rb:48M', '--disk', 'other:64M',
          '--disk', 'tiny:4M']
 
@@ -157,3 +194,8 @@ def test_replicas(guest):
                for leg in pool['replica_list'])
     assert pool['replica_list'][1]['failures'] > 0
     assert 'replica0' not in pool and volume['replica_mask'] == 3
+
+
+def test_replica_unplugged(guest):
+    guest('--kernel', '6.12', '--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'rb:16M', '--disk', 'ra:32M:nvme',
+          script=UNPLUGGED)
