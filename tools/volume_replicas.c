@@ -41,6 +41,14 @@ int fvp_volume_replicas_set(const char *volume, const struct fvp_replicas *wante
 	return FVP_OK;
 }
 
+static int count_check(const struct fvp_replicas *wanted)
+{
+	if (wanted->count <= FVP_VOLUME_REPLICAS_MAX)
+		return FVP_OK;
+	return fvp_error(FVP_REFUSED, "a volume uses at most %d replicas, not %u: choose",
+			 FVP_VOLUME_REPLICAS_MAX, wanted->count);
+}
+
 int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
 			       struct fvp_replicas *wanted)
 {
@@ -58,7 +66,7 @@ int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
 			"makes one",
 			pool->dev.name, wanted->count, text);
 	wanted->count = count;
-	return FVP_OK;
+	return count_check(wanted);
 }
 
 static int pool_of(const struct fvp_view *volume, const struct fvp_views *pools,
@@ -118,7 +126,7 @@ static int wanted_parse(const struct fvp_view *pool, char **args, int count,
 			return fvp_usage("%s is named twice", args[i]);
 		wanted->replica[wanted->count++] = *replica;
 	}
-	return FVP_OK;
+	return count_check(wanted);
 }
 
 /*

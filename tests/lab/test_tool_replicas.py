@@ -54,7 +54,7 @@ refused 4 'no pool named q' $fvp replica create q $ra
 says 'would make' $fvp replica create p $ra --force --dry-run
 drop_caches
 same "$(sums $ra $flash /dev/lab/tiny)" "$before"
-same "$($fvp replica list)" ''
+says 'no replicas' $fvp replica list
 
 ok $fvp replica create p $ra --force >/dev/null
 same "$(blkid -p $ra)" ''
