@@ -20,12 +20,15 @@ static const struct verb {
 	  "  --segment-size SIZE  a power of two, 64K to 16M (default: 1M to 16M by device size)\n"
 	  "  --dry-run            check all, say what would be done, write nothing\n" },
 	{ "pool", "start", fvp_pool_start, "NAME DEVICE... [--json]",
-	  "Activates a pool that exists.  All its devices must be named, in any order.\n" },
+	  "Activates a pool that exists.  All its flash devices must be named, and the replicas "
+	  "that are\n"
+	  "there, in any order.\n" },
 	{ "pool", "stop", fvp_pool_stop, "NAME",
 	  "Deactivates a pool that no volume uses.  Its content stays.\n" },
 	{ "pool", "show", fvp_pool_show, "[NAME] [--json]", "Shows one pool, or all.\n" },
 	{ "pool", "destroy", fvp_pool_destroy, "NAME [--yes] [--accept-data-loss]",
-	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices.\n"
+	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices\n"
+	  "and of its replicas that are there.\n"
 	  "  --yes               do not ask\n"
 	  "  --accept-data-loss  also if it has acknowledged writes that no origin has\n" },
 	{ "replica", "create", fvp_replica_create, "POOL DEVICE [--force] [--dry-run] [--json]",

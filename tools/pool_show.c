@@ -102,7 +102,7 @@ int fvp_pool_show(int argc, char **argv)
 		print_all_json(&pools, &volumes);
 	} else if (!ret) {
 		fvp_print_pools(&pools, &volumes);
-		fvp_print_replicas(&pools);
+		fvp_print_replicas(&pools, "\n");
 		for (unsigned int i = 0; i < pools.count; i++)
 			fvp_waiting_print(&pools.view[i], &volumes);
 	}

@@ -7,6 +7,8 @@
 #include "flash.h"
 #include "report.h"
 
+#define FVP_VOLUME_REPLICAS_MAX 3 /* FVP_VOLUME_LEGS_MAX */
+
 struct fvp_replica {
 	unsigned int index; /* its bit in a volume's replica_mask */
 	char uuid[FVP_UUID_TEXT_BYTES];
@@ -50,8 +52,8 @@ int fvp_replica_wanted_by(const struct fvp_view *pool, const struct fvp_replica 
 int fvp_replica_media_check(const struct fvp_device *dev, const struct fvp_flash_info *info,
 			    const struct fvp_flash_info *pool_info, const char *pool_name);
 
-/* A table of the replicas of all these pools; nothing if there are none. */
-void fvp_print_replicas(const struct fvp_views *pools);
+/* A table of the replicas of all these pools, behind `before`; false: there are none. */
+bool fvp_print_replicas(const struct fvp_views *pools, const char *before);
 struct json_object *fvp_json_replica(const struct fvp_view *pool,
 				     const struct fvp_replica *replica);
 

@@ -44,8 +44,8 @@ int fvp_replica_list(int argc, char **argv)
 	}
 	if (!ret && json)
 		print_json(&shown);
-	else if (!ret)
-		fvp_print_replicas(&shown);
+	else if (!ret && !fvp_print_replicas(&shown, ""))
+		puts("no replicas. fvp replica create makes one");
 	fvp_views_free(&pools);
 	return ret;
 }

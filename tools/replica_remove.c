@@ -18,8 +18,8 @@ static int wanted_check(const struct fvp_view *pool, const struct fvp_replica *r
 	if (ret || !names[0])
 		return ret;
 	return fvp_error(FVP_REFUSED,
-			 "replica %s of pool %s is wanted by %s. Give each others, or none, with "
-			 "fvp volume replicas (attach it first if it is not)",
+			 "replica %s of pool %s is wanted by %s. Change that with fvp volume "
+			 "replicas (a volume that is not attached has to be attached for it)",
 			 fvp_replica_name(replica), pool->dev.name, names);
 }
 

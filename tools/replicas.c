@@ -143,7 +143,7 @@ const char *fvp_replica_words(const struct fvp_replica *replica)
 	return replica->failures ? "out: it failed, and is tried again" : "out: not in sync yet";
 }
 
-void fvp_print_replicas(const struct fvp_views *pools)
+bool fvp_print_replicas(const struct fvp_views *pools, const char *before)
 {
 	struct fvp_replicas replicas[pools->count + 1];
 	struct fvp_columns table;
@@ -154,7 +154,8 @@ void fvp_print_replicas(const struct fvp_views *pools)
 		sum += replicas[p].count;
 	}
 	if (!sum)
-		return;
+		return false;
+	fputs(before, stdout);
 	fvp_columns_start(&table, "REPLICA|POOL|DEVICE|>SIZE|>SLOTS|>FAILED|>ACKS|>MEAN us|STATE");
 	for (unsigned int p = 0; p < pools->count; p++)
 		for (unsigned int i = 0; i < replicas[p].count; i++) {
@@ -174,6 +175,7 @@ void fvp_print_replicas(const struct fvp_views *pools)
 			fvp_columns_add(&table, "%s", fvp_replica_words(r));
 		}
 	fvp_columns_print(&table);
+	return true;
 }
 
 /* ---- for programs ---- */

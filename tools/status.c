@@ -32,7 +32,7 @@ static void print_all(const struct fvp_views *pools, const struct fvp_views *vol
 		puts("no pool is active");
 	else
 		fvp_print_pools(pools, volumes);
-	fvp_print_replicas(pools);
+	fvp_print_replicas(pools, "\n");
 	if (volumes->count) {
 		putchar('\n');
 		fvp_print_volumes(volumes);

@@ -21,6 +21,7 @@ struct fvp_attach {
 	const char *mode; /* while attaching */
 	bool relaxed; /* order of destaging */
 	bool waiting; /* the pool may have writes of it that the origin lacks */
+	unsigned int replicas; /* that it has been given */
 	bool warm; /* trust content of an earlier attachment */
 	uint64_t held_us; /* out: how long I/O was held */
 };

@@ -305,6 +305,9 @@ static void report(const struct fvp_attach *attach, bool live, bool json)
 	if (!json) {
 		printf("attached %s to pool %s as /dev/mapper/%s, %s", attach->origin.path,
 		       attach->pool->dev.name, attach->name, attach->mode);
+		if (attach->replicas)
+			printf(" with %u replica%s", attach->replicas,
+			       attach->replicas > 1 ? "s" : "");
 		if (live)
 			printf("; its I/O was held for %.1f ms", (double)attach->held_us / 1000);
 		putchar('\n');
@@ -320,6 +323,9 @@ static void report(const struct fvp_attach *attach, bool live, bool json)
 	json_object_object_add(object, "order",
 			       json_object_new_string(attach->relaxed ? FVP_ORDER_NAME_RELAXED
 								      : FVP_ORDER_NAME_STRICT));
+	if (attach->replicas)
+		json_object_object_add(object, "replicas",
+				       json_object_new_int((int)attach->replicas));
 	json_object_object_add(object, "live", json_object_new_boolean(live));
 	if (live)
 		json_object_object_add(object, "held_us",
@@ -369,6 +375,7 @@ static int replicas_begin(struct fvp_attach *attach, const struct fvp_replicas *
 			 "fvp volume mode",
 			 attach->name, attach->mode);
 	attach->mode = mode;
+	attach->replicas = wanted->count;
 	return ret;
 }
 

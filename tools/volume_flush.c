@@ -2,7 +2,6 @@
 /* fvp volume flush: the origin gets what has been acknowledged up to now. */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "fvp.h"
 #include "fvp_uapi.h"
@@ -13,19 +12,13 @@ static int flush(const char *name, bool wait)
 {
 	struct fvp_wait what = { .name = name };
 	uint64_t dirty;
-	char *reply;
-	int ret;
+	int ret = fvp_wait_flush_begin(&what, &dirty);
 
-	if (fvp_dm_ask(name, "flush", &reply)) {
-		free(reply);
-		return fvp_error(FVP_SYSTEM, "cannot flush %s: %s", name, fvp_dm_why());
-	}
-	what.until = fvp_status_number(reply, "until");
-	dirty = fvp_status_number(reply, "dirty");
-	free(reply);
+	if (ret)
+		return ret;
 	if (dirty && !wait) {
 		printf("flushing %s: %s to go. Wait for it with fvp volume flush %s --wait\n", name,
-		       fvp_size_text(dirty * 512), name);
+		       fvp_size_text(dirty), name);
 		return FVP_OK;
 	}
 	/* A mark of 0 is no mark: nothing was ever dirty. */

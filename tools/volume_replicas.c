@@ -13,6 +13,7 @@
 #include "fvp_uapi.h"
 #include "replica.h"
 #include "volume.h"
+#include "wait.h"
 
 /* A number from 0 to max; false if text is none. */
 static bool number_parse(const char *text, unsigned int max, unsigned int *number)
@@ -40,6 +41,14 @@ int fvp_volume_replicas_set(const char *volume, const struct fvp_replicas *wante
 	return FVP_OK;
 }
 
+static int count_check(const struct fvp_replicas *wanted)
+{
+	if (wanted->count <= FVP_VOLUME_REPLICAS_MAX)
+		return FVP_OK;
+	return fvp_error(FVP_REFUSED, "a volume uses at most %d replicas, not %u: choose",
+			 FVP_VOLUME_REPLICAS_MAX, wanted->count);
+}
+
 int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
 			       struct fvp_replicas *wanted)
 {
@@ -57,7 +66,7 @@ int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
 			"makes one",
 			pool->dev.name, wanted->count, text);
 	wanted->count = count;
-	return FVP_OK;
+	return count_check(wanted);
 }
 
 static int pool_of(const struct fvp_view *volume, const struct fvp_views *pools,
@@ -117,7 +126,25 @@ static int wanted_parse(const struct fvp_view *pool, char **args, int count,
 			return fvp_usage("%s is named twice", args[i]);
 		wanted->replica[wanted->count++] = *replica;
 	}
-	return FVP_OK;
+	return count_check(wanted);
+}
+
+/*
+ * What is dirty now is on none of the replicas that come: the kernel has the origin get it
+ * first, and cannot be interrupted then.  So most of it is done before, with progress.
+ */
+static int flush(const char *name)
+{
+	struct fvp_wait wait = { .name = name };
+	uint64_t dirty;
+	int ret = fvp_wait_flush_begin(&wait, &dirty);
+
+	if (ret || !dirty || !wait.until)
+		return ret;
+	ret = fvp_wait_explain(&wait, fvp_wait(&wait));
+	if (ret)
+		fvp_warn("the replicas of %s are as they were", name);
+	return ret;
 }
 
 static int set(const struct fvp_view *volume, const struct fvp_views *pools, char **args, int count,
@@ -137,7 +164,9 @@ static int set(const struct fvp_view *volume, const struct fvp_views *pools, cha
 	if (min_text && !number_parse(min_text, wanted.count, &min))
 		return fvp_usage("--min: %s is not a number from 0 to %u, as many as were named",
 				 min_text, wanted.count);
-	ret = fvp_volume_replicas_set(volume->dev.name, &wanted, min);
+	ret = flush(volume->dev.name);
+	if (!ret)
+		ret = fvp_volume_replicas_set(volume->dev.name, &wanted, min);
 	if (ret)
 		return ret;
 	if (!fvp_views_load(FVP_TARGET_VOLUME, &after) && fvp_views_find(&after, volume->dev.name))

@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,6 +140,22 @@ int fvp_wait(struct fvp_wait *wait)
 		printf("\r\033[K");
 		fflush(stdout);
 	}
+	return ret;
+}
+
+int fvp_wait_flush_begin(struct fvp_wait *wait, uint64_t *dirty_bytes)
+{
+	char *reply;
+	int ret = FVP_OK;
+
+	*dirty_bytes = 0;
+	if (fvp_dm_ask(wait->name, "flush", &reply)) {
+		ret = fvp_error(FVP_SYSTEM, "cannot flush %s: %s", wait->name, fvp_dm_why());
+	} else {
+		wait->until = fvp_status_number(reply, "until");
+		*dirty_bytes = fvp_status_number(reply, "dirty") * 512;
+	}
+	free(reply);
 	return ret;
 }
 

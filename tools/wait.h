@@ -22,6 +22,12 @@ struct fvp_wait {
  */
 int fvp_wait(struct fvp_wait *wait);
 
+/*
+ * Has the origin of a volume get all that is dirty now, *dirty_bytes; wait->until is where
+ * that ends (0: nothing was ever dirty).  Prints why not.
+ */
+int fvp_wait_flush_begin(struct fvp_wait *wait, uint64_t *dirty_bytes);
+
 /* Says it, for callers to whom the three mean just that.  Returns ret. */
 int fvp_wait_explain(const struct fvp_wait *wait, int ret);
 

@@ -5,7 +5,7 @@ import json
 from module_helpers import HELPERS
 
 SETUP = HELPERS + r'''
-flash=/dev/lab/flash ra=/dev/lab/ra rb=/dev/mapper/rb other=/dev/lab/other v=/dev/mapper/v
+flash=/dev/lab/flash ra=$(realpath /dev/lab/ra) rb=/dev/mapper/rb other=/dev/lab/other v=/dev/mapper/v
 ok dmsetup create rb --table "0 $(size /dev/lab/rb) linear /dev/lab/rb 0"
 turn() { # NAME TARGET ARGUMENT...
 	ok dmsetup load "$1" --table "0 $(size /dev/lab/$1) ${*:2}"
@@ -19,9 +19,20 @@ says() {
 	said=$("$@" 2>&1) || fail "$*: status $?: $said"
 	[[ $said == *"$text"* ]] || fail "$*: said '$said', not '$text'"
 }
-list() { $fvp replica list --json | jq -r "$1"; }
-state() { list ".[] | select(.device==\"$(realpath "$1" | sed 's,^/dev/dm-.*,'"$1"',')\") | .state"; }
-in_sync() { [ "$(state "$1")" = in ]; }
+# has DEVICE WORD...: words of its status line.
+has() {
+	local words
+	words=" $(dmsetup status "$1") "
+	for word in "${@:2}"; do [[ $words == *" $word "* ]] || return; done
+}
+# is DEVICE|UUID STATE: so the list has it.
+is() {
+	local line
+	line=$($fvp replica list)
+	line=${line#*"$1 "}
+	[[ ${line%%$'\n'*} == *"  $2"* ]]
+}
+in_sync() { is "$1" 'in sync'; }
 copy_b() { echo $(($(size $1) / 8 * 8 - 1024)); }
 # Bytes of both superblock copies, behind the magic.
 damage() { for at in 0 "$(copy_b $1)"; do
@@ -43,14 +54,14 @@ refused 4 'no pool named q' $fvp replica create q $ra
 says 'would make' $fvp replica create p $ra --force --dry-run
 drop_caches
 same "$(sums $ra $flash /dev/lab/tiny)" "$before"
-same "$(list length)" 0
+says 'no replicas' $fvp replica list
 
 ok $fvp replica create p $ra --force >/dev/null
 same "$(blkid -p $ra)" ''
 pump in_sync $ra
 says 'made /dev/mapper/rb a replica of pool p' $fvp replica create p $rb
 pump in_sync $rb
-a=$(list '.[0].uuid') b=$(list '.[1].uuid')
+IFS=' ' read -r a b <<<"$($fvp replica list --json | jq -r 'map(.uuid)|join(" ")')"
 refused 2 'in use by pool p already' $fvp replica add p $ra
 refused 2 'is a replica of pool p' $fvp volume attach $ra
 [[ $(dmsetup table p) == *' 2 replica='*' replica='* ]] || fail "table: $(dmsetup table p)"
@@ -58,12 +69,10 @@ refused 2 'is a replica of pool p' $fvp volume attach $ra
 # A volume with both: from its first write on.
 refused 2 'has 2 replicas, and 3 were asked for' $fvp volume attach /dev/lab/origin --name v --replicas 3
 ok $fvp volume attach /dev/lab/origin --name v --mode write-back --replicas all >/dev/null
-same "$(counter v effective) $(counter v replicas_in) $(counter v replicas_min)" 'write-back 2 2'
-same "$(counter v 'replica_uuids|join(" ")')" "$a $b"
+ok has v effective=write-back replicas=2 replicas_in=2 replicas_min=2
 put $v a 0 32
 holds $v a 0 32
-more "$(list '.[0].acks')" 0 acks
-more "$(list '.[1].acks')" 0 acks
+same "$($fvp replica list --json | jq 'map(.acks > 0)|all')" true
 says '2 of 2 in' $fvp status
 says "$a /dev/" $fvp pool show p
 says 'in sync' $fvp replica list
@@ -72,15 +81,13 @@ refused 2 'is wanted by v (' $fvp replica remove p $ra
 # One is lost: said by name, and what that means.
 turn rb error
 put $v b 0 32
-pump eval '[ "$(counter v effective)" = write-through ]'
-says 'needs 2 replicas in sync, of which 1 is' $fvp status
-says '/dev/mapper/rb (out' $fvp status
+pump has v effective=write-through
+says 'needs 2 replicas in sync, of which 1 is: it is in write-through until then; not in: /dev/mapper/rb' $fvp status
 ok $fvp volume replicas v --min 1 all >/dev/null
-pump eval '[ "$(counter v effective)" = write-back ]'
+pump has v effective=write-back
 says 'goes on in write-back with 1 of its 2 replicas; not in: /dev/mapper/rb' $fvp status
 turn rb linear /dev/lab/rb 0
 pump in_sync $rb
-more "$(list '.[1].failures')" 0 failures
 ok $fvp status --json
 
 # Stopped, and started in any order, without one, and with the device of another pool.
@@ -88,15 +95,15 @@ put $v c 0 32
 ok $fvp volume detach v --keep >/dev/null
 ok $fvp pool stop p
 says '1 flash device, 2 replicas' $fvp pool start p $rb $flash $ra
-same "$(state $ra) $(state $rb)" 'in in'
+ok in_sync $ra
+ok in_sync $rb
 ok $fvp pool stop p
 says "has a replica $b" $fvp pool start p $ra $flash
-same "$(list '.[1].state') $(list '.[1].device')" 'out null'
-says 'its device is not there' $fvp pool show p
+ok is $b 'out: its device is not there'
 ok $fvp replica add p $rb >/dev/null
 pump in_sync $rb
 ok $fvp volume attach /dev/lab/origin --name v >/dev/null
-same "$(counter v replicas) $(counter v replicas_min)" '2 1'
+ok has v replicas=2 replicas_min=1
 holds $v c 0 32
 says "$a  /dev/" $fvp volume replicas v
 refused 1 'is named twice' $fvp volume replicas v $ra $a
@@ -106,7 +113,7 @@ ok $fvp volume replicas v $ra >/dev/null
 
 # Removed: by uuid, and then it is nothing any more.
 ok $fvp replica remove p $b >/dev/null
-same "$(list length)" 1
+says "$a" $fvp replica list
 refused 5 'nor a replica' $fvp replica add p $rb
 refused 5 'and no replica' eval "$fvp pool create o $other >/dev/null; $fvp pool stop o; $fvp replica add p $other"
 ok $fvp pool start o $other >/dev/null
@@ -122,7 +129,7 @@ refused 5 'belongs to pool' $fvp pool start p $flash $other
 # Damaged in both copies: the pool starts without it, and it can be made anew.
 damage $ra
 says "cannot be used as a replica: superblock checksum is wrong" $fvp pool start p $flash $ra
-same "$(list '.[0].device')" null
+ok is $a 'out: its device is not there'
 refused 5 'checksum is wrong, in both copies' $fvp replica add p $ra
 ok $fvp volume attach /dev/lab/origin --name v >/dev/null
 ok $fvp volume replicas v none >/dev/null
@@ -133,6 +140,43 @@ pump in_sync $ra
 ok $fvp volume detach v >/dev/null
 ok $fvp pool destroy p --yes >/dev/null
 refused 5 'nor a replica' $fvp pool start p $ra
+'''
+
+# The device of a replica is torn out, and comes back under another name.
+UNPLUGGED = SETUP + r'''
+node() { # of the disk ra, now
+	local serial
+	for serial in /sys/block/nvme*/device/serial; do
+		[[ $(cat "$serial") == ra* ]] && basename "${serial%/device/serial}"
+	done
+}
+ok $fvp pool create p $flash >/dev/null
+ok $fvp replica create p $ra >/dev/null
+pump in_sync $ra
+a=$($fvp replica list --json | jq -r '.[0].uuid')
+ok $fvp volume attach /dev/lab/origin --name v --mode write-back --replicas 1 >/dev/null
+pci=$(readlink -f "/sys/block/${ra#/dev/}") && pci=${pci%%/virtio*} && pci=${pci%%/nvme/*}
+put $v a 0 16
+echo 1 >"$pci/remove"
+put $v b 0 8
+pump has v effective=write-through
+pump is $a 'out: its device is not there'
+says "not in: $a (out: its device is not there)" $fvp status
+refused 4 'No such file' $fvp replica add p $ra
+echo 1 >/sys/bus/pci/rescan
+pump eval '[ -n "$(node)" ]'
+new=/dev/$(node)
+[ $new != $ra ] || fail "it came back as $ra"
+ok $fvp replica add p $new >/dev/null
+pump in_sync $new
+pump has v effective=write-back replicas_in=1
+put $v c 8 16
+holds $v b 0 8
+holds $v c 8 16
+[[ $(dmsetup table p) == *' 1 replica='"$(stat -L -c '%Hr:%Lr' $new)" ]] || fail "table: $(dmsetup table p)"
+ok $fvp volume detach v >/dev/null
+ok $fvp replica remove p $new >/dev/null
+ok $fvp pool destroy p --yes >/dev/null
 '''
 
 DISKS = ['--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'ra:32M', '--disk', 'rb:48M', '--disk', 'other:64M',
@@ -148,4 +192,10 @@ def test_replicas(guest):
     assert [leg['uuid'] for leg in pool['replica_list']] == volume['replica_uuids']
     assert all(leg['slots'] >= 12 and leg['size_bytes'] >= 12 << 20 and leg['ack_us_mean'] > 0
                for leg in pool['replica_list'])
+    assert pool['replica_list'][1]['failures'] > 0
     assert 'replica0' not in pool and volume['replica_mask'] == 3
+
+
+def test_replica_unplugged(guest):
+    guest('--kernel', '6.12', '--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'rb:16M', '--disk', 'ra:32M:nvme',
+          script=UNPLUGGED)

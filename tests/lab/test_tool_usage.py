@@ -31,6 +31,13 @@ FVP = os.path.join(os.path.dirname(__file__), '..', '..', 'out', 'fvp')
     (['volume', 'flush', 'v', 'w'], 'name one volume'),
     (['volume', 'forget'], 'name one volume'),
     (['volume', 'forget', 'v', '--yes'], 'see fvp volume forget --help'),
+    (['volume', 'replicas'], 'name a volume, and all, none or replicas of its pool'),
+    (['volume', 'replicas', 'v', '--min', '1'], 'name a volume, and all, none or replicas of its pool'),
+    (['replica', 'create', 'p'], 'name a pool and one device'),
+    (['replica', 'create', 'p', '/dev/null', '--yes'], 'see fvp replica create --help'),
+    (['replica', 'add', 'p'], 'name a pool and one device'),
+    (['replica', 'remove', 'p'], 'name a pool and a replica of it'),
+    (['replica', 'list', 'p', 'q'], 'name one pool, or none for all'),
     (['status', 'x'], 'status takes no names'),
     (['status', '--xml'], 'see fvp status --help'),
 ])
