@@ -141,6 +141,9 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 			/* Flash has failed: what comes now comes after the rescue. */
 			fvp_commit_hold(vol, rq);
 			err = -EAGAIN;
+		} else if (!rq->tries) {
+			rq->tries = 1;
+			fvp_stat_inc(vol, held_ios);
 		}
 		fvp_claim_release(vol, &c->claim, &waiting);
 		goto out;
