@@ -14,6 +14,8 @@
 /* The origin failed: until the next attempt, doubling. */
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
+/* Nothing has got to the origin for so long: it is stuck. */
+#define STUCK_NS (2 * NSEC_PER_SEC)
 /* Attempts, one after the other, after which a drain gives up: about 10 s. */
 #define DRAIN_FAILURES 16
 /* In a drain writes are held when no more than this is left. */
@@ -37,6 +39,7 @@ void fvp_destage_kick(struct fvp_volume *vol)
 
 void fvp_destage_begin(struct fvp_volume *vol)
 {
+	vol->progress_ns = fvp_host_now_ns();
 	queue_delayed_work(vol->pool->destage_wq, &vol->destage_work, msecs_to_jiffies(BEGIN_MS));
 }
 
@@ -172,6 +175,25 @@ static void origin_well(struct fvp_volume *vol)
 	fvp_host_event(vol->pool);
 }
 
+bool fvp_destage_stuck(const struct fvp_volume *vol)
+{
+	return READ_ONCE(vol->destage_failures) ||
+	       fvp_host_now_ns() - READ_ONCE(vol->progress_ns) > STUCK_NS;
+}
+
+/* The origin has taken a batch: whom commit_stuck() holds may go on. */
+static void destage_progress(struct fvp_volume *vol)
+{
+	LIST_HEAD(held);
+
+	spin_lock(&vol->lock);
+	WRITE_ONCE(vol->progress_ns, fvp_host_now_ns());
+	if (vol->commit == FVP_COMMIT_ON)
+		list_splice_init(&vol->held, &held);
+	spin_unlock(&vol->lock);
+	fvp_commit_release(vol, &held);
+}
+
 bool fvp_volume_drain_hopeless(const struct fvp_volume *vol)
 {
 	return READ_ONCE(vol->destage_failures) >= DRAIN_FAILURES ||
@@ -195,6 +217,7 @@ static void destage_work(struct work_struct *work)
 	switch (err) {
 	case 0:
 		origin_well(vol);
+		destage_progress(vol);
 		rate_update(vol, vol->dirty.out - out, took);
 		pause = pause_jiffies(vol, took);
 		break;
