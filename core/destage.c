@@ -61,13 +61,18 @@ void fvp_destage_hurry_work(struct work_struct *work)
 	mutex_unlock(&pool->super_mutex);
 }
 
+/* Do guests wait for it? */
+static bool urgent(struct fvp_volume *vol)
+{
+	return READ_ONCE(vol->draining) || READ_ONCE(vol->rescue) ||
+	       fvp_pool_dirty_fill(vol->pool) >= FILL_ALL_OUT ||
+	       fvp_host_now_ns() - READ_ONCE(vol->pool->hurry_ns) < NSEC_PER_SEC;
+}
+
 /* Must it go as fast as it can? */
 static bool all_out(struct fvp_volume *vol)
 {
-	return READ_ONCE(vol->draining) || READ_ONCE(vol->rescue) ||
-	       READ_ONCE(vol->flush_until) > READ_ONCE(vol->dirty.out) ||
-	       fvp_pool_dirty_fill(vol->pool) >= FILL_ALL_OUT ||
-	       fvp_host_now_ns() - READ_ONCE(vol->pool->hurry_ns) < NSEC_PER_SEC;
+	return READ_ONCE(vol->flush_until) > READ_ONCE(vol->dirty.out) || urgent(vol);
 }
 
 /* Permille of the time to be at work. */
@@ -205,14 +210,20 @@ static void destage_work(struct work_struct *work)
 	struct fvp_volume *vol =
 		container_of(to_delayed_work(work), struct fvp_volume, destage_work);
 	u64 begin = fvp_host_now_ns(), out = vol->dirty.out, took;
+	bool background = !urgent(vol);
 	unsigned long pause;
-	int err;
+	int err, before = 0;
 
 	if (READ_ONCE(vol->destage_stopped))
 		return;
+	/* A worker that sleeps much would take the CPU from guests whose writes are done. */
+	if (background)
+		before = fvp_host_background();
 	/* It is tried again, and its error told, with the guest's own flush. */
 	fvp_commit_flush_origin(vol);
 	err = fvp_destage_batch(vol);
+	if (background)
+		fvp_host_foreground(before);
 	took = fvp_host_now_ns() - begin;
 	switch (err) {
 	case 0:
