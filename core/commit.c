@@ -76,6 +76,17 @@ static void commit_failed(struct work_struct *work)
 	spin_unlock(&vol->lock);
 }
 
+/*
+ * Does the origin take nothing, so that the volume has to leave what room there is to
+ * others?  (Not in the way of a suspend, which waits for all that is in flight.)
+ */
+static bool commit_stuck(const struct fvp_volume *vol)
+{
+	lockdep_assert_held(&vol->lock);
+	return fvp_pool_dirty_fill(vol->pool) >= FVP_STUCK_FILL && vol->dirty.entries &&
+	       !vol->suspending && fvp_destage_stuck(vol);
+}
+
 /* The log has it.  Any context. */
 static void commit_done(struct fvp_append *append, int error)
 {
@@ -123,7 +134,7 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 		err = FVP_MAP_NOT_BACK;
 		goto out;
 	}
-	if (unlikely(vol->commit == FVP_COMMIT_HELD)) {
+	if (unlikely(vol->commit == FVP_COMMIT_HELD || commit_stuck(vol))) {
 		fvp_commit_hold(vol, rq);
 		goto out;
 	}
@@ -140,6 +151,9 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 			/* Flash has failed: what comes now comes after the rescue. */
 			fvp_commit_hold(vol, rq);
 			err = -EAGAIN;
+		} else if (!rq->tries) {
+			rq->tries = 1;
+			fvp_stat_inc(vol, held_ios);
 		}
 		fvp_claim_release(vol, &c->claim);
 		goto out;

@@ -14,6 +14,10 @@
 /* The origin failed: until the next attempt, doubling. */
 #define RETRY_MS_MIN 20
 #define RETRY_MS_MAX 1000
+/* Nothing has got to the origin for so long: it is stuck. */
+#define STUCK_NS (2 * NSEC_PER_SEC)
+/* Pauses are shorter, so that it is for want of a CPU: not to be kept off one any longer. */
+#define LATE_NS (3 * NSEC_PER_SEC)
 /* Attempts, one after the other, after which a drain gives up: about 10 s. */
 #define DRAIN_FAILURES 16
 /* In a drain writes are held when no more than this is left. */
@@ -37,6 +41,7 @@ void fvp_destage_kick(struct fvp_volume *vol)
 
 void fvp_destage_begin(struct fvp_volume *vol)
 {
+	vol->progress_ns = fvp_host_now_ns();
 	queue_delayed_work(vol->pool->destage_wq, &vol->destage_work, msecs_to_jiffies(BEGIN_MS));
 }
 
@@ -58,13 +63,19 @@ void fvp_destage_hurry_work(struct work_struct *work)
 	mutex_unlock(&pool->super_mutex);
 }
 
+/* Do guests wait for it, or has it got too little of a busy host's time? */
+static bool urgent(struct fvp_volume *vol)
+{
+	return fvp_host_now_ns() - READ_ONCE(vol->progress_ns) > LATE_NS ||
+	       READ_ONCE(vol->draining) || READ_ONCE(vol->rescue) ||
+	       fvp_pool_dirty_fill(vol->pool) >= FILL_ALL_OUT ||
+	       fvp_host_now_ns() - READ_ONCE(vol->pool->hurry_ns) < NSEC_PER_SEC;
+}
+
 /* Must it go as fast as it can? */
 static bool all_out(struct fvp_volume *vol)
 {
-	return READ_ONCE(vol->draining) || READ_ONCE(vol->rescue) ||
-	       READ_ONCE(vol->flush_until) > READ_ONCE(vol->dirty.out) ||
-	       fvp_pool_dirty_fill(vol->pool) >= FILL_ALL_OUT ||
-	       fvp_host_now_ns() - READ_ONCE(vol->pool->hurry_ns) < NSEC_PER_SEC;
+	return READ_ONCE(vol->flush_until) > READ_ONCE(vol->dirty.out) || urgent(vol);
 }
 
 /* Permille of the time to be at work. */
@@ -188,6 +199,25 @@ static void origin_well(struct fvp_volume *vol)
 	fvp_host_event(vol->pool);
 }
 
+bool fvp_destage_stuck(const struct fvp_volume *vol)
+{
+	return READ_ONCE(vol->destage_failures) ||
+	       fvp_host_now_ns() - READ_ONCE(vol->progress_ns) > STUCK_NS;
+}
+
+/* The origin has taken a batch: whom commit_stuck() holds may go on. */
+static void destage_progress(struct fvp_volume *vol)
+{
+	LIST_HEAD(held);
+
+	spin_lock(&vol->lock);
+	WRITE_ONCE(vol->progress_ns, fvp_host_now_ns());
+	if (vol->commit == FVP_COMMIT_ON)
+		list_splice_init(&vol->held, &held);
+	spin_unlock(&vol->lock);
+	fvp_commit_release(vol, &held);
+}
+
 bool fvp_volume_drain_hopeless(const struct fvp_volume *vol)
 {
 	return READ_ONCE(vol->destage_failures) >= DRAIN_FAILURES ||
@@ -199,18 +229,25 @@ static void destage_work(struct work_struct *work)
 	struct fvp_volume *vol =
 		container_of(to_delayed_work(work), struct fvp_volume, destage_work);
 	u64 begin = fvp_host_now_ns(), out = vol->dirty.out, took;
+	bool background = !urgent(vol);
 	unsigned long pause;
-	int err;
+	int err, before = 0;
 
 	if (READ_ONCE(vol->destage_stopped))
 		return;
+	/* A worker that sleeps much would take the CPU from guests whose writes are done. */
+	if (background)
+		before = fvp_host_background();
 	/* It is tried again, and its error told, with the guest's own flush. */
 	fvp_commit_flush_origin(vol);
 	err = fvp_destage_batch(vol);
+	if (background)
+		fvp_host_foreground(before);
 	took = fvp_host_now_ns() - begin;
 	switch (err) {
 	case 0:
 		origin_well(vol);
+		destage_progress(vol);
 		rate_update(vol, vol->dirty.out - out, took);
 		pause = pause_jiffies(vol, took);
 		break;

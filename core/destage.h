@@ -34,6 +34,14 @@ void fvp_destage_kick(struct fvp_volume *vol);
 void fvp_destage_hurry(struct fvp_pool *pool);
 void fvp_destage_hurry_work(struct work_struct *work);
 
+/*
+ * Does the origin take nothing, or has it given no answer for long?  From FVP_STUCK_FILL
+ * permille of the dirty limit on such a volume's writes are held until it does, so that
+ * volumes whose origins are well always find room.  Caller holds vol->lock.
+ */
+#define FVP_STUCK_FILL 750
+bool fvp_destage_stuck(const struct fvp_volume *vol);
+
 /* Stops after the batch in flight; begins again with fvp_destage_start().  Sleeps. */
 void fvp_destage_stop(struct fvp_volume *vol);
 void fvp_destage_start(struct fvp_volume *vol);

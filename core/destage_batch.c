@@ -616,7 +616,8 @@ int fvp_destage_batch(struct fvp_volume *vol)
 		batch_saved(b);
 	else if (!err)
 		err = batch_mark(b);
-	if (err)
+	/* Flash that has failed meanwhile needs no mark: nothing there counts any more. */
+	if (err && (err != -ESHUTDOWN || READ_ONCE(pool->health) != FVP_POOL_FAILED))
 		return err;
 	batch_retire(b);
 	/* What was to be passed by has been. */

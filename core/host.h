@@ -119,6 +119,13 @@ u64 fvp_host_now_ns(void);
 /* Non-cryptographic is not enough: 64 random bits for pool keys and uuids. */
 u64 fvp_host_random(void);
 
+/*
+ * The calling worker has time: whoever wants its CPU goes before.  Returns what to give to
+ * fvp_host_foreground() before the work item ends.
+ */
+int fvp_host_background(void);
+void fvp_host_foreground(int before);
+
 /* Something an administrator watches changed: health, mode, loading done.  Any context. */
 struct fvp_pool;
 void fvp_host_event(struct fvp_pool *pool);

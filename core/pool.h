@@ -174,6 +174,7 @@ struct fvp_volume {
 	bool destage_stopped;
 	bool skip_damaged; /* what cannot be read is given up */
 	u32 destage_failures; /* of the origin, in a row */
+	u64 progress_ns; /* when it has last taken something, or was to take the first */
 	s32 destage_integral;
 	u64 origin_ns, origin_ns_best; /* latency of destage writes: now, and at best */
 	u64 drain_rate; /* sectors a second */

@@ -59,7 +59,7 @@ struct fvp_request {
 	u64 dev_sector;
 	struct fvp_volume *volume;
 	void *owner; /* struct fvp_write, fvp_miss ... that waits for this one */
-	u16 tries; /* of a flash read */
+	u16 tries; /* of a flash read; of a write: it has waited for room in the log */
 	bool nomem; /* memory was short: wait a little */
 	struct work_struct work;
 	struct fvp_commit commit; /* write-back; see there */

@@ -23,6 +23,19 @@ static void event_work(struct work_struct *work)
 	mutex_unlock(&fvp_event_mutex);
 }
 
+int fvp_host_background(void)
+{
+	int before = task_nice(current);
+
+	set_user_nice(current, MAX_NICE);
+	return before;
+}
+
+void fvp_host_foreground(int before)
+{
+	set_user_nice(current, before);
+}
+
 void fvp_host_event(struct fvp_pool *pool)
 {
 	struct fvp_runtime *runtime;

@@ -45,7 +45,7 @@ STRIDE = 8192
 OVERLOAD = 10
 DEPTHS = {1: 60, 16: 150}  # queue depth: seconds
 SETTLE_SECONDS = 10  # not looked at for throughput: until well after the limit
-FLUSH_PERIOD_SECONDS = 0.02
+FLUSH_PERIOD_SECONDS = 0.1
 
 # (name, what it is, at least, at most)
 TARGETS = (

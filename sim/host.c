@@ -104,6 +104,15 @@ u64 fvp_host_random(void)
 	return shim_rng_next(&sim.io_rng);
 }
 
+int fvp_host_background(void)
+{
+	return 0;
+}
+
+void fvp_host_foreground(int before)
+{
+}
+
 void fvp_host_event(struct fvp_pool *pool)
 {
 }
