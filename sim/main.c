@@ -70,6 +70,8 @@ static void reproduce(void)
 		fprintf(stderr, " --write-back");
 	if (opt.config.no_write_back)
 		fprintf(stderr, " --no-write-back");
+	if (opt.config.crash_often)
+		fprintf(stderr, " --crash-often");
 	if (opt.config.phases != 10)
 		fprintf(stderr, " --phases %u", opt.config.phases);
 	fprintf(stderr, " --verbose\n");
@@ -188,7 +190,7 @@ static int usage(int status)
 	fprintf(status ? stderr : stdout,
 		"usage: fvp-sim [--seeds FIRST..LAST] [--seed N] [--jobs N] [--phases N]\n"
 		"               [--steps N] [--defect NAME] [--origin-cache] [--hash] [--verbose]\n"
-		"               [--write-back | --no-write-back]\n"
+		"               [--write-back | --no-write-back] [--crash-often]\n"
 		"defects:");
 	for (u32 i = 1; i < SIM_DEFECT_COUNT; i++)
 		fprintf(status ? stderr : stdout, " %s", sim_defect_names[i]);
@@ -230,6 +232,7 @@ int main(int argc, char **argv)
 		{ "origin-cache", no_argument, NULL, 'o' },
 		{ "write-back", no_argument, NULL, 'w' },
 		{ "no-write-back", no_argument, NULL, 'W' },
+		{ "crash-often", no_argument, NULL, 'c' },
 		{ "hash", no_argument, NULL, 'H' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -265,6 +268,9 @@ int main(int argc, char **argv)
 			break;
 		case 'W':
 			opt.config.no_write_back = true;
+			break;
+		case 'c':
+			opt.config.crash_often = true;
 			break;
 		case 'H':
 			opt.hash = true;

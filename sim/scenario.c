@@ -105,6 +105,8 @@ static void plan_crash(void)
 		m.crash_at = shim_steps() + 20 + shim_rng_below(r, 3000);
 	else
 		m.crash_at = shim_steps() + 3000 + shim_rng_below(r, 40000);
+	if (sim.config.crash_often)
+		m.crash_at = min(m.crash_at, shim_steps() + 1 + shim_rng_below(r, 4000));
 	if (n >= 3 && shim_rng_chance(r, 1, 2)) {
 		m.watch = WATCH_SUPER + (u32)shim_rng_below(r, WATCH_COUNT - WATCH_SUPER);
 		m.watch_left = (u32)shim_rng_below(r, shim_rng_chance(r, 1, 2) ? 6 : 100);

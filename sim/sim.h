@@ -187,6 +187,7 @@ struct sim_config {
 	bool origin_cache; /* origins lose unflushed writes at a power cut */
 	bool write_back; /* all volumes, always */
 	bool no_write_back;
+	bool crash_often; /* lives are short */
 	u64 steps_max;
 	u32 phases; /* guest phases in all */
 };
