@@ -343,8 +343,32 @@ static void range_submit(struct fvp_io *io)
 	submit_bio_noacct(bio);
 }
 
+/* More pages than this are not looked at one by one to save a bio. */
+#define PIECE_PAGES_MAX 16
+
+/*
+ * The first page of memory that is one piece to a device, or NULL.  What vmalloc gives
+ * mostly is, for so little: the log's buffers are made of huge pages.
+ */
+static struct page *piece_page(void *mem, u32 len_bytes)
+{
+	u32 pages = DIV_ROUND_UP(offset_in_page(mem) + len_bytes, PAGE_SIZE), i;
+	struct page *first;
+
+	if (likely(!is_vmalloc_addr(mem)))
+		return virt_to_page(mem);
+	if (pages > PIECE_PAGES_MAX)
+		return NULL;
+	first = vmalloc_to_page(mem);
+	for (i = 1; i < pages; i++)
+		if (page_to_pfn(vmalloc_to_page(mem + i * PAGE_SIZE)) != page_to_pfn(first) + i)
+			return NULL;
+	flush_kernel_vmap_range(mem, len_bytes);
+	return first;
+}
+
 /* Memory in one piece, in the bio that is there: nothing to allocate or to be asked. */
-static void submit_piece(struct fvp_io *io)
+static void submit_piece(struct fvp_io *io, struct page *page)
 {
 	struct host_bio *host = host_bio(io);
 	struct bio *bio = &host->bio;
@@ -353,8 +377,7 @@ static void submit_piece(struct fvp_io *io)
 	bio->bi_iter.bi_sector = io->sector;
 	bio->bi_private = io;
 	bio->bi_end_io = io_end;
-	__bio_add_page(bio, virt_to_page(io->mem), io->len_sectors << SECTOR_SHIFT,
-		       offset_in_page(io->mem));
+	__bio_add_page(bio, page, io->len_sectors << SECTOR_SHIFT, offset_in_page(io->mem));
 	submit_bio_noacct(bio);
 }
 
@@ -398,8 +421,12 @@ static noinline void submit_any(struct fvp_io *io)
 
 void fvp_host_submit(struct fvp_io *io)
 {
-	if (likely(io->op <= FVP_IO_WRITE && io->mem && !is_vmalloc_addr(io->mem)))
-		submit_piece(io);
+	struct page *page = NULL;
+
+	if (likely(io->op <= FVP_IO_WRITE && io->mem))
+		page = piece_page(io->mem, io->len_sectors << SECTOR_SHIFT);
+	if (likely(page))
+		submit_piece(io, page);
 	else
 		submit_any(io);
 }
