@@ -28,6 +28,17 @@ void fvp_leg_memory_free(struct fvp_leg *leg)
 	leg->copy = leg->super_mem = NULL;
 }
 
+/* Dirty data never takes more than the smallest leg has slots for. */
+static void dirty_limit(struct fvp_pool *pool)
+{
+	u32 max = pool->dirty_segments_room, i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if (pool->leg[i].dev)
+			max = min(max, pool->leg[i].slot_count - FVP_LEG_SLOTS_SPARE);
+	WRITE_ONCE(pool->dirty_segments_max, max);
+}
+
 /* The leg is OUT, and has nothing away.  Caller holds super_mutex, or is alone. */
 static int leg_claim(struct fvp_leg *leg, struct fvp_dev *dev, const struct fvp_super *super)
 {
@@ -58,9 +69,7 @@ static int leg_claim(struct fvp_leg *leg, struct fvp_dev *dev, const struct fvp_
 	leg->weak = super->weak;
 	leg->dev = dev;
 	leg->told = false;
-	/* Dirty data never takes more than it has slots for. */
-	pool->dirty_segments_max =
-		min(pool->dirty_segments_max, leg->slot_count - FVP_LEG_SLOTS_SPARE);
+	dirty_limit(pool);
 	return 0;
 }
 
@@ -295,12 +304,26 @@ int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t e
 	fvp_leg_fail(leg, -ESHUTDOWN);
 	flush_work(&leg->drop_work);
 	cancel_delayed_work_sync(&leg->sync_work);
-	wait_event(pool->wait, leg_idle(leg));
+	/* Its device may keep I/O for ever. */
+	if (!wait_event_timeout(pool->wait, leg_idle(leg),
+				msecs_to_jiffies(2 * FVP_LEG_TIMEOUT_MS))) {
+		snprintf(err, err_len, "%s does not give I/O back: try again when it does",
+			 fvp_host_dev_name(leg->dev));
+		leg_queue(leg);
+		return -EBUSY;
+	}
 	mutex_lock(&pool->super_mutex);
+	if (leg_wanted(pool, (u32)index)) {
+		mutex_unlock(&pool->super_mutex);
+		snprintf(err, err_len, "a volume has begun to want this replica");
+		leg_queue(leg);
+		return -EBUSY;
+	}
 	mutex_lock(&leg->slot_mutex);
 	WRITE_ONCE(leg->state, FVP_LEG_NONE);
 	leg->dev = NULL;
 	mutex_unlock(&leg->slot_mutex);
+	dirty_limit(pool);
 	memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
 	WRITE_ONCE(pool->leg_count, pool->leg_count - 1);
 	fvp_super_write(pool, NULL);

@@ -140,11 +140,12 @@ static int segments_init(struct fvp_pool *pool, struct open_args *args)
 	INIT_LIST_HEAD(&pool->segs.order);
 	pool->segs.reserve = clamp_t(u32, pool->segment_count / 32, 3, 16);
 	/* The rest: free ones, the next, some being sealed, and what destaging itself writes. */
-	pool->dirty_segments_max = max_t(
+	pool->dirty_segments_room = max_t(
 		s32,
 		(s32)pool->segment_count -
 			(s32)(pool->segs.reserve + clamp_t(u32, pool->segment_count / 8, 3, 64)),
 		2);
+	pool->dirty_segments_max = pool->dirty_segments_room;
 	for (d = 0, count = 0; d < pool->flash_count; d++) {
 		struct fvp_flash *flash = &pool->flash[d];
 

@@ -56,7 +56,8 @@ struct fvp_pool {
 	u32 segment_shift; /* log2(segment_sectors) */
 	u32 segment_count; /* all devices */
 	u32 io_sectors_max; /* longest miss or write in one piece, power of two */
-	u32 dirty_segments_max; /* from the oldest with dirty data to the current one */
+	u32 dirty_segments_max; /* with dirty data; READ_ONCE */
+	u32 dirty_segments_room; /* the same, were there no replica legs */
 	bool flash_volatile; /* a device has a volatile cache */
 	void *zeroes; /* FVP_IO_SECTORS_MAX sectors of them */
 	u8 uuid[16];

@@ -548,6 +548,8 @@ int fvp_volume_set_legs(struct fvp_volume *vol, u8 legs, u8 legs_min)
 		WRITE_ONCE(vol->legs_min, legs_min);
 		line->legs = legs;
 		line->legs_min = legs_min;
+		/* Legs that come know nothing of what was destaged before. */
+		fvp_volume_watermark_note(vol);
 		fvp_super_write(pool, NULL);
 	}
 	mutex_unlock(&pool->super_mutex);

@@ -51,11 +51,11 @@ static int replica_add(struct fvp_runtime *runtime, struct fvp_dev *dev, char **
 	int err;
 
 	if (block_sectors > runtime->pool->device_block_sectors) {
-		pr_err("%s has blocks of %u bytes, the devices of pool %pUb of %u: stop the pool "
-		       "and start it with this replica\n",
+		pr_err("%s has blocks of %u bytes, the devices of pool %pUb of %u: it cannot be a "
+		       "replica of this pool\n",
 		       dev->name, block_sectors << SECTOR_SHIFT, &runtime->uuid,
 		       runtime->pool->device_block_sectors << SECTOR_SHIFT);
-		*error = "Replica has larger blocks than the pool in use";
+		*error = "Replica has larger blocks than the pool";
 		return -EINVAL;
 	}
 	err = fvp_leg_add(runtime->pool, dev, msg, sizeof(msg));
