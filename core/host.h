@@ -36,6 +36,8 @@ enum fvp_io_op {
 #define FVP_IO_FUA 1u /* durable when done, whatever cache the device has */
 #define FVP_IO_PREFLUSH 2u /* flush the device's cache first */
 #define FVP_IO_SYNC 4u /* someone waits for it (latency, not durability) */
+/* If submitting it had to wait for the device it fails with -EAGAIN, perhaps; else as ever. */
+#define FVP_IO_NOWAIT 8u
 
 #define FVP_IO_HOST_WORDS 20
 

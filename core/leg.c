@@ -15,6 +15,7 @@ struct leg_waiter {
 /* An I/O to a leg.  It lives until the device gives it back, its waiters perhaps not. */
 struct fvp_leg_io {
 	struct list_head node; /* in leg->inflight; leg_lock */
+	struct list_head blocked; /* in leg->blocked; leg_lock */
 	struct fvp_leg *leg;
 	struct fvp_log_record *record; /* that waits for it, */
 	struct leg_waiter *waiter; /* or somebody; leg_lock */
@@ -31,6 +32,7 @@ static struct fvp_leg_io *leg_io_new(struct fvp_leg *leg, struct fvp_log_buffer 
 	struct fvp_leg_io *lio = mempool_alloc(leg->pool->leg_ios, GFP_NOIO);
 
 	INIT_LIST_HEAD(&lio->node);
+	INIT_LIST_HEAD(&lio->blocked);
 	lio->leg = leg;
 	lio->record = NULL;
 	lio->waiter = NULL;
@@ -108,6 +110,12 @@ static void leg_io_done(struct fvp_io *io)
 	bool parked = false;
 
 	spin_lock_irqsave(&pool->leg_lock, flags);
+	if (unlikely(error == -EAGAIN && (io->flags & FVP_IO_NOWAIT))) {
+		list_add_tail(&lio->blocked, &leg->blocked);
+		queue_work(pool->bg_wq, &leg->submit_work);
+		spin_unlock_irqrestore(&pool->leg_lock, flags);
+		return;
+	}
 	if (lio->gone || lio->waiter) {
 		if (lio->gone)
 			leg->away--;
@@ -135,6 +143,30 @@ static void leg_io_done(struct fvp_io *io)
 	}
 	leg_io_free(lio);
 	fvp_log_record_put(record);
+}
+
+/*
+ * A device that has no room, or is in trouble, would keep whoever submits to it: a guest's
+ * thread.  So that is left to a worker.
+ */
+static void leg_submit_blocked(struct work_struct *work)
+{
+	struct fvp_leg *leg = container_of(work, struct fvp_leg, submit_work);
+	struct fvp_pool *pool = leg->pool;
+	struct fvp_leg_io *lio;
+
+	for (;;) {
+		spin_lock_irq(&pool->leg_lock);
+		lio = list_first_entry_or_null(&leg->blocked, struct fvp_leg_io, blocked);
+		if (lio)
+			list_del_init(&lio->blocked);
+		spin_unlock_irq(&pool->leg_lock);
+		if (!lio)
+			return;
+		lio->io.flags &= ~FVP_IO_NOWAIT;
+		lio->io.error = 0;
+		fvp_host_submit(&lio->io);
+	}
 }
 
 /*
@@ -180,7 +212,7 @@ static void leg_write(struct fvp_leg *leg, struct fvp_log_record *record, u32 at
 	lio->io.len_sectors = len_sectors;
 	lio->io.op = FVP_IO_WRITE;
 	/* Nobody flushes a leg: what it has acknowledged, it has. */
-	lio->io.flags = FVP_IO_FUA | FVP_IO_SYNC;
+	lio->io.flags = FVP_IO_FUA | FVP_IO_SYNC | FVP_IO_NOWAIT;
 	lio->io.mem = mem;
 	lio->io.buf = NULL;
 	lio->io.error = 0;
@@ -467,6 +499,8 @@ int fvp_legs_init(struct fvp_pool *pool)
 		leg->pool = pool;
 		leg->index = i;
 		INIT_LIST_HEAD(&leg->inflight);
+		INIT_LIST_HEAD(&leg->blocked);
+		INIT_WORK(&leg->submit_work, leg_submit_blocked);
 		INIT_DELAYED_WORK(&leg->timer, leg_timer);
 		INIT_WORK(&leg->drop_work, leg_drop);
 		INIT_DELAYED_WORK(&leg->sync_work, fvp_leg_sync_work);

@@ -73,6 +73,9 @@ struct fvp_leg {
 	struct mutex slot_mutex; /* who takes slots, or frees them; sleeps; outside super_mutex */
 	struct list_head inflight; /* of struct fvp_leg_io, oldest first; leg_lock */
 	u32 away; /* I/O given up that the device still has; leg_lock */
+	struct list_head
+		blocked; /* of struct fvp_leg_io that has to wait for the device; leg_lock */
+	struct work_struct submit_work; /* ... and waits here */
 	bool timer_on; /* leg_lock */
 	bool told; /* why it is out has been said */
 	struct delayed_work timer;

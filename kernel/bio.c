@@ -213,6 +213,8 @@ static blk_opf_t io_opf(const struct fvp_io *io)
 		opf |= REQ_FUA;
 	if (io->flags & FVP_IO_PREFLUSH)
 		opf |= REQ_PREFLUSH;
+	if ((io->flags & FVP_IO_NOWAIT) && bdev_nowait(io->dev->bdev))
+		opf |= REQ_NOWAIT;
 	/* Together they keep writeback throttling off a write that someone waits for. */
 	if (io->flags & FVP_IO_SYNC)
 		opf |= REQ_SYNC | REQ_IDLE;

@@ -14,7 +14,7 @@
 #define FLASH_NS 20000 /* 10 to 30 us a write */
 #define FLASH_NS_MAX (FLASH_NS / 2 + FLASH_NS)
 /* Of computing, beside flash. */
-#define SLACK_NS 20000
+#define SLACK_NS (20000 + 10000 * c.legs)
 
 static struct {
 	struct sim_cost *cost;

@@ -392,8 +392,11 @@ void dev_submit(struct fvp_dev *dev, enum dev_op op, u32 flags, u64 sector, u64 
 	if (op != DEV_READ && op != DEV_FLUSH)
 		io->write = store_write_begin(dev->store);
 	io->no_flush = defect_no_flush(dev);
-	io->error = fault_of(dev, io);
-	if (io->error && op != DEV_READ)
+	if ((flags & FVP_IO_NOWAIT) && shim_rng_chance(&sim.io_rng, dev->again_permille, 1000))
+		io->error = -EAGAIN;
+	else
+		io->error = fault_of(dev, io);
+	if (io->error && io->error != -EAGAIN && op != DEV_READ)
 		dev->write_failed = true;
 	if (dev->on_submit)
 		dev->on_submit(dev, op, flags, sector);

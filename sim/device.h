@@ -41,6 +41,7 @@ struct fvp_dev {
 
 	/* Faults. */
 	u32 read_error_permille, write_error_permille;
+	u32 again_permille; /* I/O that may not wait would have to */
 	bool fail_next_write; /* once */
 	bool dead;
 	bool fail_writes; /* all of them, flushes too, also while the simulator is calm */

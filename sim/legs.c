@@ -42,6 +42,7 @@ void legs_build(void)
 					 FVP_SUPER_AREA_SECTORS,
 				 NULL, NULL);
 		dev->leg = true;
+		dev->again_permille = (u32)shim_rng_below(r, 60);
 		dev->block_sectors = shim_rng_chance(r, 1, 2) ? 1 : m.flash[0]->block_sectors;
 		dev->cache = shim_rng_chance(r, 2, 3);
 		dev->latency_ns = 5000 + shim_rng_below(r, 200000);

@@ -128,6 +128,18 @@ TEST(leg_hangs, "a leg that does not answer holds a write up for its own timeout
 	finish();
 }
 
+TEST(leg_blocks, "a leg that cannot be written to without waiting keeps no guest's thread")
+{
+	start_legs(1);
+	m.leg[0]->again_permille = 1000;
+	for (u64 i = 0; i < 20; i++)
+		io(FVP_REQ_WRITE, i * 8, 8);
+	/* Each was tried, and then sent by the worker. */
+	EXPECT_EQ(leg_records, 40);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	finish();
+}
+
 TEST(leg_fewer, "with a lower minimum a volume stays in write-back without a leg")
 {
 	start_legs(2);
