@@ -403,4 +403,4 @@ def test_write_back_flash_faults(guest):
 
 def test_write_back_origin_faults(guest):
     guest('--kernel', '6.1', '--disk', 'flash:24M', '--disk', 'nvme:24M:nvme', '--disk', 'origin:16M',
-          '--disk', 'other:20M', script=ORIGIN)
+          '--disk', 'other:20M', script=ORIGIN, timeout=600)
