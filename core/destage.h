@@ -46,9 +46,6 @@ bool fvp_destage_stuck(const struct fvp_volume *vol);
 void fvp_destage_stop(struct fvp_volume *vol);
 void fvp_destage_start(struct fvp_volume *vol);
 
-/* Entries that cannot be read are to be passed by from now on: their loss is accepted. */
-void fvp_destage_skip_damaged(struct fvp_volume *vol);
-
 /*
  * destage_batch.c: takes one batch from the head of the queue to the origin.  Returns
  * 0; -ENODATA: nothing is ready; -ENOMEM; -EUCLEAN: the first entry cannot be read;

@@ -526,15 +526,25 @@ static void damage_found(void *arg, u64 lba, u32 len_sectors, u64 addr, bool dea
  */
 static bool entry_lost(struct fvp_volume *vol, const struct batch_entry *be)
 {
-	struct damage d = { .vol = vol, .from = be->addr, .end = be->addr + be->len_sectors };
+	struct damage d;
+	bool any = false;
 	u32 i;
 
-	fvp_index_walk(&vol->index, be->lba, be->len_sectors, damage_found, &d);
-	for (i = 0; i < d.count; i++) {
-		fvp_lost_add(vol, d.lba[i], d.len[i]);
-		fvp_index_insert_special(&vol->index, d.lba[i], d.len[i], FVP_ADDR_LOST);
-	}
-	return d.count;
+	do {
+		d = (struct damage){ .vol = vol,
+				     .from = be->addr,
+				     .end = be->addr + be->len_sectors };
+		fvp_index_walk(&vol->index, be->lba, be->len_sectors, damage_found, &d);
+		for (i = 0; i < d.count; i++) {
+			fvp_lost_add(vol, d.lba[i], d.len[i]);
+			/* Without memory for the mark: it is found once more, and listed so. */
+			if (fvp_index_insert_special(&vol->index, d.lba[i], d.len[i],
+						     FVP_ADDR_LOST))
+				return true;
+		}
+		any |= d.count;
+	} while (d.count == ARRAY_SIZE(d.lba));
+	return any;
 }
 
 /*
@@ -550,9 +560,7 @@ static int batch_damaged(struct fvp_destage *b)
 	for (i = 0; i < b->count; i++) {
 		struct batch_entry *be = &b->e[i];
 
-		if (!be->bad)
-			continue;
-		if (!vol->rescue && !vol->skip_damaged)
+		if (be->bad && !vol->rescue)
 			lost |= entry_lost(vol, be);
 	}
 	if (lost) {
@@ -562,7 +570,7 @@ static int batch_damaged(struct fvp_destage *b)
 		fvp_host_event(vol->pool);
 		return -EUCLEAN;
 	}
-	return vol->lost_count && !vol->rescue && !vol->skip_damaged ? -EUCLEAN : 0;
+	return READ_ONCE(vol->lost_open) && !vol->rescue ? -EUCLEAN : 0;
 }
 
 /*
@@ -581,11 +589,6 @@ static void batch_saved(struct fvp_destage *b)
 		else if (be->kind != FVP_ENTRY_VOID)
 			fvp_lost_remove(b->vol, be->lba, be->len_sectors);
 	}
-}
-
-void fvp_destage_skip_damaged(struct fvp_volume *vol)
-{
-	WRITE_ONCE(vol->skip_damaged, true);
 }
 
 int fvp_destage_batch(struct fvp_volume *vol)
@@ -620,8 +623,5 @@ int fvp_destage_batch(struct fvp_volume *vol)
 	if (err && (err != -ESHUTDOWN || READ_ONCE(pool->health) != FVP_POOL_FAILED))
 		return err;
 	batch_retire(b);
-	/* What was to be passed by has been. */
-	if (vol->skip_damaged && !vol->lost_count)
-		WRITE_ONCE(vol->skip_damaged, false);
 	return 0;
 }

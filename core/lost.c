@@ -7,6 +7,7 @@
 
 struct lost {
 	struct interval_tree_node range; /* in vol->lost, inclusive, not overlapping; vol->lock */
+	bool accepted; /* the administrator knows; vol->lock */
 };
 
 static void lost_insert(struct fvp_volume *vol, struct lost *lost, u64 first, u64 last)
@@ -15,6 +16,7 @@ static void lost_insert(struct fvp_volume *vol, struct lost *lost, u64 first, u6
 	lost->range.last = last;
 	interval_tree_insert(&lost->range, &vol->lost);
 	vol->lost_count++;
+	vol->lost_open += !lost->accepted;
 	vol->lost_sectors += last - first + 1;
 }
 
@@ -31,8 +33,10 @@ static void lost_cut(struct fvp_volume *vol, u64 first, u64 last, struct lost **
 		end = node->last;
 		interval_tree_remove(node, &vol->lost);
 		vol->lost_count--;
+		vol->lost_open -= !lost->accepted;
 		vol->lost_sectors -= end - start + 1;
 		if (start < first && end > last && *spare) {
+			(*spare)->accepted = lost->accepted;
 			lost_insert(vol, *spare, last + 1, end);
 			*spare = NULL;
 			end = last;
@@ -51,6 +55,7 @@ void fvp_lost_add(struct fvp_volume *vol, u64 lba, u64 len_sectors)
 	struct lost *lost = kmalloc(sizeof(*lost), GFP_NOIO | __GFP_NOFAIL);
 	struct lost *spare = kmalloc(sizeof(*spare), GFP_NOIO | __GFP_NOFAIL);
 
+	lost->accepted = false;
 	spin_lock(&vol->lock);
 	lost_cut(vol, lba, lba + len_sectors - 1, &spare);
 	lost_insert(vol, lost, lba, lba + len_sectors - 1);
@@ -105,18 +110,41 @@ u32 fvp_volume_lost(struct fvp_volume *vol, struct fvp_lost_range *out, u32 max)
 	return n;
 }
 
-/* The first lost range, copied; false: none. */
-static bool lost_first(struct fvp_volume *vol, struct fvp_lost_range *range)
+static void lost_accept(struct fvp_volume *vol)
 {
-	return fvp_volume_lost(vol, range, 1) > 0;
+	struct interval_tree_node *node;
+
+	spin_lock(&vol->lock);
+	for (node = interval_tree_iter_first(&vol->lost, 0, ~0ULL); node;
+	     node = interval_tree_iter_next(node, 0, ~0ULL))
+		container_of(node, struct lost, range)->accepted = true;
+	WRITE_ONCE(vol->lost_open, 0);
+	spin_unlock(&vol->lock);
+}
+
+/* The first range that has been accepted, copied; false: none. */
+static bool lost_accepted(struct fvp_volume *vol, struct fvp_lost_range *range)
+{
+	struct interval_tree_node *node;
+
+	spin_lock(&vol->lock);
+	node = interval_tree_iter_first(&vol->lost, 0, ~0ULL);
+	while (node && !container_of(node, struct lost, range)->accepted)
+		node = interval_tree_iter_next(node, 0, ~0ULL);
+	if (node)
+		*range = (struct fvp_lost_range){ .lba = node->start,
+						  .len_sectors = node->last - node->start + 1 };
+	spin_unlock(&vol->lock);
+	return node;
 }
 
 void fvp_volume_forget_lost(struct fvp_volume *vol)
 {
 	struct fvp_lost_range range;
 
-	fvp_destage_skip_damaged(vol);
-	while (lost_first(vol, &range)) {
+	/* What turns out to be lost from here on has to be accepted anew. */
+	lost_accept(vol);
+	while (lost_accepted(vol, &range)) {
 		/* What flash has of it must not come back at the next activation. */
 		fvp_write_drop(vol, range.lba, range.len_sectors);
 		fvp_lost_remove(vol, range.lba, range.len_sectors);

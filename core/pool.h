@@ -173,7 +173,6 @@ struct fvp_volume {
 	struct delayed_work destage_work;
 	struct fvp_destage *destage; /* the worker's */
 	bool destage_stopped;
-	bool skip_damaged; /* what cannot be read is given up */
 	u32 destage_failures; /* of the origin, in a row */
 	u64 progress_ns; /* when it has last taken something, or was to take the first */
 	s32 destage_integral;
@@ -186,6 +185,7 @@ struct fvp_volume {
 	struct work_struct pace_work;
 	struct rb_root_cached lost; /* vol->lock */
 	u32 lost_count;
+	u32 lost_open; /* of those, that the administrator has not accepted: destaging waits */
 	u64 lost_sectors;
 
 	/* See settle.h. */

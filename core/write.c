@@ -60,7 +60,9 @@ static int write_tombstone(struct fvp_write *w)
 		.done = tombstone_done,
 	};
 	w->error = -EAGAIN;
-	err = fvp_log_reserve(pool, &w->append, FVP_LOG_WRITE, &w->waiter);
+	/* Giving lost data up lets destaging go on: it must not wait for that. */
+	err = fvp_log_reserve(pool, &w->append, w->dropped ? FVP_LOG_DESTAGE : FVP_LOG_WRITE,
+			      &w->waiter);
 	if (err == -EAGAIN)
 		return 0;
 	if (err)
