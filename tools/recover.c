@@ -34,6 +34,9 @@ struct run {
 	unsigned int count;
 	unsigned int done, left; /* volumes */
 	int worst; /* exit code */
+	/* Volumes that one of the replicas so far was to have all of. */
+	char (*covered)[FVP_UUID_TEXT_BYTES];
+	unsigned int covered_count;
 	struct json_object *list;
 };
 
@@ -94,15 +97,26 @@ static bool has_flash(const struct run *run)
 	return false;
 }
 
-/* Replicas alone: none may have missed what another of them has. */
-static int replicas_check(const struct run *run)
+/*
+ * Replicas alone: none may have missed what another of them has.  The one that knows most
+ * comes first: a recovery may have begun with it, and be long over.
+ */
+static int replicas_check(struct run *run)
 {
 	const struct fvp_recover_device *look = run->look;
-	unsigned int newest = 0;
+	const unsigned int newest = 0;
 
-	for (unsigned int i = 1; i < run->count; i++)
-		if (look[i].legset_gen > look[newest].legset_gen)
-			newest = i;
+	for (unsigned int i = 1; i < run->count; i++) {
+		if (look[i].legset_gen <= look[0].legset_gen)
+			continue;
+		struct fvp_device dev = run->dev[0];
+		struct fvp_recover_device first = look[0];
+
+		run->dev[0] = run->dev[i];
+		run->look[0] = run->look[i];
+		run->dev[i] = dev;
+		run->look[i] = first;
+	}
 	for (unsigned int i = 0; i < run->count; i++) {
 		uint32_t least = look[newest].recover_base ? look[newest].recover_base
 							   : look[newest].legset_gen;
@@ -201,8 +215,41 @@ static void report(struct run *run, const struct fvp_recover_volume *volume, con
 	fflush(stdout);
 }
 
-static void volume_run(struct run *run, struct fvp_recover *r,
-		       const struct fvp_recover_volume *volume)
+static bool covered(const struct run *run, const char *uuid)
+{
+	for (unsigned int i = 0; i < run->covered_count; i++)
+		if (!strcmp(run->covered[i], uuid))
+			return true;
+	return false;
+}
+
+static bool failed_here(char (*failed)[FVP_UUID_TEXT_BYTES], unsigned int count, const char *uuid)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (!strcmp(failed[i], uuid))
+			return true;
+	return false;
+}
+
+/* What this replica was to have, and did not fail to give, later ones are not asked for. */
+static void covered_add(struct run *run, struct fvp_recover *r, char (*failed)[FVP_UUID_TEXT_BYTES],
+			unsigned int failed_count)
+{
+	char(*list)[FVP_UUID_TEXT_BYTES];
+	unsigned int count = fvp_recover_covered(r, &list);
+
+	run->covered =
+		realloc(run->covered, (run->covered_count + count + 1) * sizeof(*run->covered));
+	if (!run->covered)
+		abort();
+	for (unsigned int i = 0; i < count; i++)
+		if (!failed_here(failed, failed_count, list[i]))
+			memcpy(run->covered[run->covered_count++], list[i], sizeof(*list));
+	free(list);
+}
+
+static int volume_run(struct run *run, struct fvp_recover *r,
+		      const struct fvp_recover_volume *volume)
 {
 	struct fvp_device origin = { .fd = -1 };
 	bool found;
@@ -221,25 +268,38 @@ static void volume_run(struct run *run, struct fvp_recover *r,
 	run->left += ret != FVP_OK;
 	run->done += ret == FVP_OK;
 	report(run, volume, found ? origin.path : NULL, ret);
+	return ret;
 }
 
 /* What one replica has, or a whole pool. */
 static int pass(struct run *run, unsigned int first, unsigned int count)
 {
+	char(*failed)[FVP_UUID_TEXT_BYTES];
 	struct fvp_recover_volume *list;
+	unsigned int volumes, failed_count = 0;
 	struct fvp_recover *r;
-	unsigned int volumes;
 	int ret = fvp_recover_open(&run->dev[first], &run->look[first], count, run->options.dry_run,
 				   &r);
 
 	if (ret)
 		return ret;
 	volumes = fvp_recover_volumes(r, &list);
-	for (unsigned int i = 0; i < volumes; i++)
-		volume_run(run, r, &list[i]);
+	failed = calloc(volumes + 1, sizeof(*failed));
+	if (!failed)
+		abort();
+	for (unsigned int i = 0; i < volumes; i++) {
+		if (covered(run, list[i].uuid)) {
+			if (!run->options.dry_run)
+				ret = fvp_recover_void(r, &list[i]);
+		} else if (volume_run(run, r, &list[i])) {
+			memcpy(failed[failed_count++], list[i].uuid, sizeof(*failed));
+		}
+	}
+	covered_add(run, r, failed, failed_count);
+	free(failed);
 	free(list);
 	fvp_recover_close(r);
-	return FVP_OK;
+	return ret;
 }
 
 static int passes(struct run *run)
@@ -299,6 +359,7 @@ int fvp_recover(int argc, char **argv)
 	if (!ret)
 		ret = run->worst;
 	json_object_put(run->list);
+	free(run->covered);
 	for (unsigned int i = 0; i < run->count; i++)
 		if (run->dev[i].fd >= 0)
 			fvp_device_close(&run->dev[i]);

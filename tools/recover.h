@@ -43,6 +43,15 @@ struct fvp_recover_volume {
 unsigned int fvp_recover_volumes(struct fvp_recover *r, struct fvp_recover_volume **list);
 
 /*
+ * The uuids of all volumes whose dirty data this replica was to have, dirty or not: what it
+ * does not have of them, is on their origins.  *list is the caller's to free.
+ */
+unsigned int fvp_recover_covered(struct fvp_recover *r, char (**list)[FVP_UUID_TEXT_BYTES]);
+
+/* Another replica has seen to the volume: what this one has of it is void from here on. */
+int fvp_recover_void(struct fvp_recover *r, const struct fvp_recover_volume *volume);
+
+/*
  * Writes what is dirty of it to the origin, with progress if that is wanted.  Prints why
  * not; what was not written stays.  accept_loss: what cannot be read is given up, else it
  * is an error that says what.

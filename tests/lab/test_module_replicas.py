@@ -119,9 +119,11 @@ ok dmsetup create slow --table "0 $n delay /dev/lab/origin 0 0 /dev/lab/origin 0
 FIRST = LOAD + r'''
 ok $fvp pool create p /dev/lab/flash >/dev/null
 ok $fvp replica create p /dev/lab/r0 >/dev/null
+ok $fvp replica create p /dev/lab/r1 >/dev/null
 start
 pump state 0 in
-ok dmsetup message v 0 replicas 1 $(uuids 0)
+pump state 1 in
+ok dmsetup message v 0 replicas 2 $(uuids 0 1)
 pump mode write-back
 $stamps write device /dev/mapper/v 0 &
 sleep SECONDS
@@ -155,11 +157,21 @@ echo "on the origin: $before before, $(cat /tmp/count) after recovery, ACK were 
 [ "$before" -lt ACK ] || fail 'the origin had it all before: nothing was shown'
 ok $fvp recover /dev/lab/r0 >/tmp/out
 grep -q 'nothing to recover' /tmp/out || fail "there is something left: $(cat /tmp/out)"
+# The other replica is told as well, and does not bring back what is old by now.
+put /dev/lab/origin z 0 4
+drop_caches
+sum=$(md5sum </dev/lab/origin)
+ok $fvp recover /dev/lab/r1 /dev/lab/r0 --origin $uuid_a=/dev/lab/origin >/tmp/out
+grep -q 'nothing to recover' /tmp/out || fail "an old replica was used: $(cat /tmp/out)"
+ok $fvp recover /dev/lab/r1 >/tmp/out
+grep -q 'nothing to recover' /tmp/out || fail "there is something left: $(cat /tmp/out)"
+drop_caches
+same "$(md5sum </dev/lab/origin)" "$sum"
 # Flash that turns up beside the replica is not believed.
 ! $fvp pool start p /dev/lab/flash /dev/lab/r0 >/tmp/out 2>&1 || fail 'flash that is out of date has started'
 grep -q 'leg set' /tmp/out || fail "no reason: $(cat /tmp/out)"
 '''
-CUT_DISKS = ('--disk', 'flash:64M', '--disk', 'r0:96M', '--disk', 'origin:64M')
+CUT_DISKS = ('--disk', 'flash:64M', '--disk', 'r0:96M', '--disk', 'r1:96M', '--disk', 'origin:64M')
 
 
 def test_module_replica_faults(guest):

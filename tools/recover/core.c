@@ -407,6 +407,52 @@ unsigned int fvp_recover_volumes(struct fvp_recover *r, struct fvp_recover_volum
 	return n;
 }
 
+unsigned int fvp_recover_covered(struct fvp_recover *r, char (**list)[FVP_UUID_TEXT_BYTES])
+{
+	const struct fvp_super *super = r->pool->super;
+	unsigned int n = 0;
+
+	*list = calloc(super->volume_count + 1, sizeof(**list));
+	if (!*list)
+		abort();
+	for (u32 i = 0; i < super->volume_count; i++)
+		if (super->volumes[i].legs & 1u << super->leg_index)
+			uuid_unparse_lower(super->volumes[i].uuid, (*list)[n++]);
+	return n;
+}
+
+static struct fvp_volume *find(struct fvp_pool *pool, const struct fvp_recover_volume *volume)
+{
+	struct fvp_volume *vol;
+	uuid_t uuid;
+
+	uuid_parse(volume->uuid, uuid);
+	list_for_each_entry (vol, &pool->volumes, node)
+		if (!memcmp(vol->uuid, uuid, sizeof(uuid)))
+			return vol;
+	return NULL;
+}
+
+struct void_call {
+	struct fvp_volume *vol;
+};
+
+static void void_call(void *arg)
+{
+	fvp_volume_void(((struct void_call *)arg)->vol);
+}
+
+int fvp_recover_void(struct fvp_recover *r, const struct fvp_recover_volume *volume)
+{
+	struct void_call call = { find(r->pool, volume) };
+
+	if (call.vol)
+		run(void_call, &call);
+	return READ_ONCE(r->pool->health) == FVP_POOL_OK
+		       ? FVP_OK
+		       : fvp_error(FVP_SYSTEM, "%s takes no writes", r->dev[0].path);
+}
+
 struct volume_call {
 	struct fvp_recover *r;
 	u8 uuid[16];
