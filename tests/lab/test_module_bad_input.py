@@ -185,7 +185,7 @@ poke b 8 99; refuse 'another format version'
 restore
 poke ab 8 99; refuse 'another format version'
 restore
-poke ab 16 1; refuse 'features that this version does not know'
+poke ab 16 2; refuse 'features that this version does not know'
 restore
 poke ab 24 128; refuse 'features that this version does not know'
 restore
