@@ -534,7 +534,8 @@ static void volume_call(void *arg)
 	fvp_volume_resume(vol);
 	destage(call, vol);
 	fvp_volume_suspend(vol);
-	fvp_volume_detach(vol, FVP_DETACH_FORGET);
+	/* Its line stays, and says that this replica had all of it: fvp_recover_covered(). */
+	fvp_volume_detach(vol, FVP_DETACH_KEEP);
 }
 
 int fvp_recover_volume(struct fvp_recover *r, const struct fvp_recover_volume *volume,
