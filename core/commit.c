@@ -254,16 +254,24 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 
 int fvp_commit_flush_origin(struct fvp_volume *vol)
 {
-	/* None of them is under way any more, nor will be. */
-	bool last = !atomic_read(&vol->busy);
+	u32 begun = READ_ONCE(vol->back_begun);
+	bool last;
 	int err;
 
 	if (!READ_ONCE(vol->origin_unflushed))
 		return 0;
+	/* None of them is under way any more, nor will be, in this time of write-back. */
+	smp_rmb();
+	last = !atomic_read(&vol->busy);
 	err = fvp_io_flush(vol->origin);
-	if (!err && last)
+	if (err || !last)
+		return err;
+	spin_lock(&vol->lock);
+	/* It may have ended and begun again meanwhile, with writes to the origin in between. */
+	if (vol->back_begun == begun)
 		WRITE_ONCE(vol->origin_unflushed, false);
-	return err;
+	spin_unlock(&vol->lock);
+	return 0;
 }
 
 /* Flushes every flash device that has a volatile cache.  Sleeps. */

@@ -165,6 +165,7 @@ struct fvp_volume {
 	bool suspending; /* drained for a suspend: no write-back until resume; vol->lock */
 	bool draining; /* write-back is to end; vol->lock */
 	bool origin_unflushed; /* writes before write-back may sit in the origin's cache */
+	u32 back_begun; /* times that write-back has begun; vol->lock, READ_ONCE */
 	bool rescue; /* flash has failed, its dirty data is being saved; vol->lock */
 	bool saved; /* ... and has been, as far as flash gave it; vol->lock */
 	struct list_head held; /* of struct fvp_commit: requests that wait for that */

@@ -279,8 +279,10 @@ static void back_begin(struct fvp_volume *vol)
 	/* Before the first write: whoever finds the flash must know. */
 	state_note(vol, FVP_VOLUME_ACTIVE, FVP_VOLUME_MAY_BE_DIRTY);
 	spin_lock(&vol->lock);
-	if (vol->commit == FVP_COMMIT_OFF)
+	if (vol->commit == FVP_COMMIT_OFF) {
 		WRITE_ONCE(vol->origin_unflushed, vol->origin_volatile);
+		WRITE_ONCE(vol->back_begun, vol->back_begun + 1);
+	}
 	WRITE_ONCE(vol->draining, !wanted);
 	WRITE_ONCE(vol->commit, FVP_COMMIT_ON);
 	list_splice_init(&vol->held, &held);
