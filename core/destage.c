@@ -114,6 +114,16 @@ static void rate_update(struct fvp_volume *vol, u64 sectors, u64 batch_ns)
 }
 
 /*
+ * Nothing is dirty, and nobody may make it so.  On failed flash records in flight still
+ * report: none may come after this.  Caller holds vol->lock.
+ */
+static bool drained(const struct fvp_volume *vol)
+{
+	return vol->commit == FVP_COMMIT_HELD && !vol->dirty.entries &&
+	       (!vol->rescue || fvp_log_idle(vol->pool));
+}
+
+/*
  * Writers are held from here on if little is left, and let go when nothing is.  True:
  * write-back has ended.  Caller holds vol->lock.
  */
@@ -127,10 +137,7 @@ static bool drain_step(struct fvp_volume *vol, struct list_head *held)
 	if (vol->commit == FVP_COMMIT_ON &&
 	    (vol->rescue || (vol->dirty.entries <= HOLD_ENTRIES && left <= HOLD_SECTORS)))
 		WRITE_ONCE(vol->commit, FVP_COMMIT_HELD);
-	if (vol->commit != FVP_COMMIT_HELD || vol->dirty.entries)
-		return false;
-	/* On failed flash records in flight still report: none may come after this. */
-	if (vol->rescue && !fvp_log_idle(vol->pool))
+	if (!drained(vol))
 		return false;
 	WRITE_ONCE(vol->commit, FVP_COMMIT_OFF);
 	WRITE_ONCE(vol->draining, false);
@@ -146,8 +153,7 @@ static bool rescue_over(struct fvp_volume *vol)
 	bool over;
 
 	spin_lock(&vol->lock);
-	over = vol->rescue && vol->commit == FVP_COMMIT_HELD && !vol->dirty.entries &&
-	       fvp_log_idle(vol->pool);
+	over = vol->rescue && drained(vol);
 	spin_unlock(&vol->lock);
 	return over;
 }

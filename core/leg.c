@@ -178,13 +178,12 @@ static bool record_add(struct fvp_leg *leg, struct fvp_leg_io *lio, struct fvp_l
 {
 	struct fvp_pool *pool = leg->pool;
 	unsigned long flags;
-	u64 sector = 0;
 	bool wait = false;
+	u64 sector;
 
 	*go = false;
 	spin_lock_irqsave(&pool->leg_lock, flags);
-	if (leg->state == FVP_LEG_IN || leg->state == FVP_LEG_SYNCING)
-		sector = fvp_leg_slot_sector(leg, record->seg);
+	sector = fvp_leg_slot_sector(leg, record->seg);
 	if (sector || leg->state == FVP_LEG_DROPPING) {
 		wait = true;
 		lio->record = record;
@@ -313,7 +312,7 @@ void fvp_leg_fail(struct fvp_leg *leg, int error)
 	bool dropping;
 
 	spin_lock_irqsave(&pool->leg_lock, flags);
-	dropping = leg->state == FVP_LEG_IN || leg->state == FVP_LEG_SYNCING;
+	dropping = fvp_leg_live(leg);
 	if (dropping) {
 		WRITE_ONCE(leg->state, FVP_LEG_DROPPING);
 		WRITE_ONCE(leg->failures, leg->failures + 1);
@@ -437,7 +436,7 @@ void fvp_legs_super_write(struct fvp_pool *pool)
 	lockdep_assert_held(&pool->super_mutex);
 	for (i = 0; i < FVP_LEGS_MAX; i++) {
 		leg = &pool->leg[i];
-		if (READ_ONCE(leg->state) != FVP_LEG_IN && READ_ONCE(leg->state) != FVP_LEG_SYNCING)
+		if (!fvp_leg_live(leg))
 			continue;
 		super_encode(leg);
 		err = super_copy_write(leg, leg->weak);
@@ -455,16 +454,16 @@ struct leg_reader {
 	struct fvp_leg *leg;
 };
 
-/* By way of leg->copy: what does not come in time must not come to mem. */
-static int leg_reader_read(struct fvp_super_reader *reader, u64 sector, u32 len_sectors, void *mem)
+int fvp_leg_read(struct fvp_leg *leg, u64 sector, u32 len_sectors, void *mem)
 {
-	struct fvp_leg *leg = container_of(reader, struct leg_reader, reader)->leg;
 	u32 n, done;
 	int err = 0;
 
 	for (done = 0; done < len_sectors && !err; done += n) {
 		n = min_t(u32, len_sectors - done, FVP_IO_SECTORS_MAX);
-		err = fvp_leg_io_wait(leg, FVP_IO_READ, sector + done, n, leg->copy, 0, NULL);
+		err = fvp_leg_io_wait(leg, FVP_IO_READ, sector + done,
+				      round_up(n, leg->pool->device_block_sectors), leg->copy, 0,
+				      NULL);
 		if (!err)
 			memcpy(mem + (size_t)done * FVP_SECTOR_BYTES, leg->copy,
 			       (size_t)n * FVP_SECTOR_BYTES);
@@ -472,9 +471,15 @@ static int leg_reader_read(struct fvp_super_reader *reader, u64 sector, u32 len_
 	return err;
 }
 
+static int super_read(struct fvp_super_reader *reader, u64 sector, u32 len_sectors, void *mem)
+{
+	return fvp_leg_read(container_of(reader, struct leg_reader, reader)->leg, sector,
+			    len_sectors, mem);
+}
+
 int fvp_leg_super_read(struct fvp_leg *leg, struct fvp_super *super, const char **why)
 {
-	struct leg_reader reader = { .reader = { .dev = leg->dev, .read = leg_reader_read },
+	struct leg_reader reader = { .reader = { .dev = leg->dev, .read = super_read },
 				     .leg = leg };
 	u64 bytes = 0;
 	int err;

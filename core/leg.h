@@ -131,16 +131,16 @@ void fvp_legs_open_segment(struct fvp_pool *pool, struct fvp_segment *seg,
 void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 start,
 			   struct fvp_log_buffer *buffer);
 
-/* Sector on the leg of the segment's first, or 0: it is not there.  Caller holds leg_lock. */
+/* Sector on a live leg of the segment's first, or 0: it is not there.  Caller holds leg_lock. */
 u64 fvp_leg_slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg);
 
 /* Gives a segment a slot.  0, -ENOSPC or -EIO.  Sleeps. */
-int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 *sector);
+int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 *sector);
 /*
  * The slot holds all of the segment's dirty data from here on; unless the leg has failed
  * since leg->failures was `life`.  Takes leg_lock.
  */
-void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 life);
+void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 life);
 /* All slots are free: before a sync. */
 void fvp_leg_slots_reset(struct fvp_leg *leg);
 

@@ -3,7 +3,25 @@
 #ifndef FVP_LEG_PRIVATE_H
 #define FVP_LEG_PRIVATE_H
 
+#include "pool.h"
 #include "leg.h"
+
+/* Is it to get what is written from now on?  leg_lock, or for a look. */
+static inline bool fvp_leg_live(const struct fvp_leg *leg)
+{
+	u8 state = READ_ONCE(leg->state);
+
+	return state == FVP_LEG_IN || state == FVP_LEG_SYNCING;
+}
+
+/* First sector of a slot on the leg. */
+static inline u64 fvp_leg_sector(const struct fvp_leg *leg, u32 slot)
+{
+	return leg->first_slot_sector + ((u64)slot << leg->pool->segment_shift);
+}
+
+/* Reads by way of leg->copy: what does not come in time must not come to mem.  leg->mutex. */
+int fvp_leg_read(struct fvp_leg *leg, u64 sector, u32 len_sectors, void *mem);
 
 /* Until a leg that was dropped is tried again. */
 #define FVP_LEG_PROBE_MS 5000

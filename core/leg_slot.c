@@ -11,23 +11,23 @@
 #include "leg.h"
 #include "leg_private.h"
 
-/* Is it to get what is written from now on? */
-static bool leg_live(const struct fvp_leg *leg)
-{
-	u8 state = READ_ONCE(leg->state);
-
-	return state == FVP_LEG_IN || state == FVP_LEG_SYNCING;
-}
-
 u64 fvp_leg_slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg)
 {
-	u32 number = fvp_segment_number(leg->pool, seg), slot;
-
 	lockdep_assert_held(&leg->pool->leg_lock);
-	if (!(seg->legs & 1u << leg->index))
+	if (!fvp_leg_live(leg) || !(seg->legs & 1u << leg->index))
 		return 0;
-	slot = leg->slot_of[number] - 1;
-	return leg->first_slot_sector + ((u64)slot << leg->pool->segment_shift);
+	return fvp_leg_sector(leg, leg->slot_of[fvp_segment_number(leg->pool, seg)] - 1);
+}
+
+/* The same for whoever does not hold the lock. */
+static u64 slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg)
+{
+	u64 sector;
+
+	spin_lock_irq(&leg->pool->leg_lock);
+	sector = fvp_leg_slot_sector(leg, seg);
+	spin_unlock_irq(&leg->pool->leg_lock);
+	return sector;
 }
 
 /* leg_lock held. */
@@ -74,7 +74,7 @@ static int slots_refill(struct fvp_leg *leg)
 	fvp_volumes_watermark_note(pool);
 	fvp_super_write(pool, NULL);
 	mutex_unlock(&pool->super_mutex);
-	if (!leg_live(leg))
+	if (!fvp_leg_live(leg))
 		return -EIO;
 	spin_lock_irq(&pool->leg_lock);
 	for (i = 0; i < leg->slot_count; i++)
@@ -103,7 +103,7 @@ static int slot_find(struct fvp_leg *leg, u32 number, u64 gen)
 	return -1;
 }
 
-int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 *sector)
+int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 *sector)
 {
 	struct fvp_pool *pool = leg->pool;
 	u32 number = fvp_segment_number(pool, seg), old;
@@ -116,7 +116,7 @@ int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64
 		old = leg->slot_of[number];
 		if (old)
 			slot_stale(leg, old - 1);
-		slot = slot_find(leg, number, gen);
+		slot = slot_find(leg, number, seg->gen);
 		spin_unlock_irq(&pool->leg_lock);
 		if (slot >= 0)
 			break;
@@ -126,19 +126,18 @@ int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64
 	}
 	mutex_unlock(&leg->slot_mutex);
 	if (!err)
-		*sector = leg->first_slot_sector + ((u64)slot << pool->segment_shift);
+		*sector = fvp_leg_sector(leg, (u32)slot);
 	return err;
 }
 
-void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 gen, u64 life)
+void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 life)
 {
 	struct fvp_pool *pool = leg->pool;
 	u32 slot;
 
 	spin_lock_irq(&pool->leg_lock);
 	slot = leg->slot_of[fvp_segment_number(pool, seg)];
-	if (slot && leg->slot[slot - 1].gen == gen && READ_ONCE(seg->gen) == gen &&
-	    leg->failures == life)
+	if (slot && leg->slot[slot - 1].gen == seg->gen && leg->failures == life)
 		seg->legs |= 1u << leg->index;
 	spin_unlock_irq(&pool->leg_lock);
 }
@@ -170,16 +169,16 @@ void fvp_legs_open_segment(struct fvp_pool *pool, struct fvp_segment *seg,
 		/* Before the state: if it fails in between, the slot is not its new life's. */
 		life = READ_ONCE(leg->failures);
 		smp_rmb();
-		if (!leg_live(leg))
+		if (!fvp_leg_live(leg))
 			continue;
-		err = fvp_leg_slot_take(leg, seg, seg->gen, &sector);
+		err = fvp_leg_slot_take(leg, seg, &sector);
 		if (!err)
 			err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector, pool->block_sectors,
 					      buffer->mem, FVP_IO_FUA, buffer);
 		if (err)
 			fvp_leg_fail(leg, err);
 		else
-			fvp_leg_slot_use(leg, seg, seg->gen, life);
+			fvp_leg_slot_use(leg, seg, life);
 	}
 }
 
@@ -193,11 +192,7 @@ void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 s
 
 	for (i = 0; i < FVP_LEGS_MAX; i++) {
 		leg = &pool->leg[i];
-		if (!leg_live(leg) || !READ_ONCE(seg->dirty))
-			continue;
-		spin_lock_irq(&pool->leg_lock);
-		sector = leg_live(leg) ? fvp_leg_slot_sector(leg, seg) : 0;
-		spin_unlock_irq(&pool->leg_lock);
+		sector = READ_ONCE(seg->dirty) ? slot_sector(leg, seg) : 0;
 		if (!sector)
 			continue;
 		err = fvp_leg_io_wait(
@@ -211,22 +206,13 @@ void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 s
 static int leg_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
 		    u32 len_sectors, void *mem)
 {
-	struct fvp_pool *pool = leg->pool;
-	u64 sector = 0;
-	int err = -ENOENT;
+	u64 sector = slot_sector(leg, seg);
+	int err;
 
-	spin_lock_irq(&pool->leg_lock);
-	if (leg_live(leg))
-		sector = fvp_leg_slot_sector(leg, seg);
-	spin_unlock_irq(&pool->leg_lock);
 	if (!sector)
 		return -ENOENT;
 	mutex_lock(&leg->mutex);
-	err = fvp_leg_io_wait(leg, FVP_IO_READ, sector + offset_sectors,
-			      round_up(len_sectors, pool->device_block_sectors), leg->copy, 0,
-			      NULL);
-	if (!err)
-		memcpy(mem, leg->copy, (size_t)len_sectors * FVP_SECTOR_BYTES);
+	err = fvp_leg_read(leg, sector + offset_sectors, len_sectors, mem);
 	mutex_unlock(&leg->mutex);
 	return err;
 }

@@ -13,14 +13,9 @@
 
 /* --- segment headers in its slots --- */
 
-/* A dirty segment of the pool, by generation. */
-struct leg_dirty {
-	u64 gen;
-	struct fvp_segment *seg;
-};
-
+/* The pool's dirty segments, by generation. */
 struct leg_scan {
-	struct leg_dirty *dirty;
+	struct fvp_segment **dirty;
 	u32 count;
 };
 
@@ -37,7 +32,7 @@ static int scan_dirty(struct fvp_pool *pool, struct leg_scan *scan)
 	/* Nothing runs yet that would change the list. */
 	list_for_each_entry (seg, &pool->segs.order, node)
 		if (seg->dirty && scan->count < pool->log.dirty_segments)
-			scan->dirty[scan->count++] = (struct leg_dirty){ seg->gen, seg };
+			scan->dirty[scan->count++] = seg;
 	return 0;
 }
 
@@ -48,12 +43,12 @@ static struct fvp_segment *scan_find(const struct leg_scan *scan, u64 gen)
 	while (lo < hi) {
 		u32 mid = (lo + hi) / 2;
 
-		if (scan->dirty[mid].gen < gen)
+		if (scan->dirty[mid]->gen < gen)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < scan->count && scan->dirty[lo].gen == gen ? scan->dirty[lo].seg : NULL;
+	return lo < scan->count && scan->dirty[lo]->gen == gen ? scan->dirty[lo] : NULL;
 }
 
 /* The slot has the header of a dirty segment: it is that segment's.  False: to be wiped. */
@@ -97,7 +92,7 @@ static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 
 	mutex_lock(&leg->mutex);
 	for (i = 0; i < leg->slot_count && !err; i++) {
-		sector = leg->first_slot_sector + ((u64)i << pool->segment_shift);
+		sector = fvp_leg_sector(leg, i);
 		err = fvp_leg_io_wait(leg, FVP_IO_READ, sector, pool->block_sectors, leg->copy, 0,
 				      NULL);
 		if (err || slot_keep(leg, i, scan, leg->copy) || !memchr_inv(leg->copy, 0, bytes))
@@ -149,13 +144,13 @@ static int segment_give(struct fvp_leg *leg, struct fvp_segment *seg)
 	spin_lock_irq(&pool->leg_lock);
 	slot = leg->slot_of[fvp_segment_number(pool, seg)];
 	if (slot && leg->slot[slot - 1].gen == seg->gen)
-		sector = leg->first_slot_sector + ((u64)(slot - 1) << pool->segment_shift);
+		sector = fvp_leg_sector(leg, slot - 1);
 	spin_unlock_irq(&pool->leg_lock);
-	err = sector ? 0 : fvp_leg_slot_take(leg, seg, seg->gen, &sector);
+	err = sector ? 0 : fvp_leg_slot_take(leg, seg, &sector);
 	if (!err)
 		err = segment_copy(leg, seg, sector);
 	if (!err)
-		fvp_leg_slot_use(leg, seg, seg->gen, life);
+		fvp_leg_slot_use(leg, seg, life);
 	return err;
 }
 
@@ -172,8 +167,8 @@ static int leg_equal(struct fvp_leg *leg, const struct leg_scan *scan)
 	u32 i;
 
 	for (i = 0; i < scan->count && !err; i++)
-		if (!(scan->dirty[i].seg->legs & 1u << leg->index))
-			err = segment_give(leg, scan->dirty[i].seg);
+		if (!(scan->dirty[i]->legs & 1u << leg->index))
+			err = segment_give(leg, scan->dirty[i]);
 	return err;
 }
 

@@ -41,7 +41,6 @@ static int pinned_list(struct fvp_pool *pool, u64 tail_gen)
  */
 static int tail_advance(struct fvp_pool *pool, u64 gen)
 {
-	struct fvp_volume *vol;
 	u64 tail;
 	int err;
 
@@ -51,8 +50,7 @@ static int tail_advance(struct fvp_pool *pool, u64 gen)
 	if (!err) {
 		WRITE_ONCE(pool->super->tail_gen, tail);
 		/* Watermark entries go with their segments. */
-		list_for_each_entry (vol, &pool->volumes, node)
-			fvp_volume_watermark_note(vol);
+		fvp_volumes_watermark_note(pool);
 		err = fvp_super_write(pool, NULL);
 	}
 	mutex_unlock(&pool->super_mutex);
