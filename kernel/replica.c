@@ -2,14 +2,14 @@
 /* Replica legs of a pool: their devices, and the messages about them. */
 #include "target.h"
 
-static struct fvp_dev *replica_find(struct fvp_runtime *runtime, dev_t devt)
+bool fvp_runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt)
 {
 	u32 i;
 
 	for (i = 0; i < FVP_LEGS_MAX; i++)
 		if (runtime->replica[i].bdev && runtime->replica[i].bdev->bd_dev == devt)
-			return &runtime->replica[i];
-	return NULL;
+			return true;
+	return false;
 }
 
 /* Opens one beside the table.  ERR_PTR with a message. */
@@ -74,7 +74,7 @@ int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *
 	u32 i;
 
 	for (i = 0; i < count && !err; i++) {
-		if (replica_find(runtime, replicas[i]->bdev->bd_dev))
+		if (fvp_runtime_has_replica(runtime, replicas[i]->bdev->bd_dev))
 			continue;
 		dev = replica_open(runtime, replicas[i]->bdev, error);
 		if (IS_ERR(dev))

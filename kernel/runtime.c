@@ -92,16 +92,6 @@ static bool runtime_has(const struct fvp_runtime *runtime, dev_t devt)
 	return false;
 }
 
-static bool runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt)
-{
-	u32 i;
-
-	for (i = 0; i < FVP_LEGS_MAX; i++)
-		if (runtime->replica[i].bdev && runtime->replica[i].bdev->bd_dev == devt)
-			return true;
-	return false;
-}
-
 bool fvp_runtime_owns(dev_t devt)
 {
 	struct fvp_runtime *runtime;
@@ -109,7 +99,7 @@ bool fvp_runtime_owns(dev_t devt)
 	lockdep_assert_held(&fvp_registry_mutex);
 	list_for_each_entry (runtime, &runtimes, node)
 		if (runtime->md_devt == devt || runtime_has(runtime, devt) ||
-		    runtime_has_replica(runtime, devt))
+		    fvp_runtime_has_replica(runtime, devt))
 			return true;
 	return false;
 }

@@ -65,6 +65,8 @@ void fvp_runtime_put(struct fvp_runtime *runtime);
  */
 int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *replicas, u32 count,
 			     char **error);
+/* Is it open as a replica?  Likewise. */
+bool fvp_runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt);
 /* Closes what no leg of the pool uses; all of them if there is no pool.  Likewise. */
 void fvp_runtime_close_replicas(struct fvp_runtime *runtime);
 /* The message replica-remove.  0 or -errno.  Sleeps. */
