@@ -325,6 +325,9 @@ void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *s
 /* Drops all cached content of a volume, durably (tests, messages).  Sleeps. */
 int fvp_volume_drop(struct fvp_volume *vol);
 
+/* The volume with that uuid, attached or not, or NULL.  Caller holds super_mutex, or is alone. */
+struct fvp_volume *fvp_volume_find(struct fvp_pool *pool, const u8 uuid[16]);
+
 /* Within core: the volume whose entries carry id, or NULL.  Caller holds super_mutex. */
 struct fvp_volume *fvp_volume_by_id(struct fvp_pool *pool, u32 id);
 

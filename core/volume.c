@@ -37,7 +37,7 @@ static void line_remove(struct fvp_pool *pool, const u8 uuid[16])
 		*line = pool->super->volumes[--pool->super->volume_count];
 }
 
-static struct fvp_volume *volume_find(struct fvp_pool *pool, const u8 uuid[16])
+struct fvp_volume *fvp_volume_find(struct fvp_pool *pool, const u8 uuid[16])
 {
 	struct fvp_volume *vol;
 
@@ -163,7 +163,7 @@ static int volume_settle(struct fvp_pool *pool, const u8 uuid[16], u64 sectors,
 	bool believed = line && line->size_sectors == sectors &&
 			(line->state == FVP_VOLUME_ACTIVE || line->state == FVP_VOLUME_KEPT);
 
-	*vol = volume_find(pool, uuid);
+	*vol = fvp_volume_find(pool, uuid);
 	if (!line) {
 		if (pool->super->volume_count == FVP_VOLUMES_MAX)
 			return -ENOSPC;
@@ -200,7 +200,7 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 		return -EINVAL;
 	}
 	mutex_lock(&pool->super_mutex);
-	vol = volume_find(pool, uuid);
+	vol = fvp_volume_find(pool, uuid);
 	if (vol && vol->attached) {
 		snprintf(err, err_len, "%s: a volume of this uuid is attached already",
 			 fvp_host_dev_name(origin));

@@ -60,7 +60,6 @@ void legs_free(void)
 void legs_format(const struct fvp_super *pool_super)
 {
 	static struct fvp_super made;
-	static u8 copy[FVP_SUPER_BYTES];
 
 	for (u32 i = 0; i < m.leg_count; i++) {
 		struct fvp_dev *dev = m.leg[i];
@@ -72,11 +71,7 @@ void legs_format(const struct fvp_super *pool_super)
 		m.leg_added[i] = false;
 		if (fvp_super_replica(pool_super, dev->sectors, uuid, &made))
 			shim_die("cannot lay out a replica");
-		fvp_super_encode(&made, copy);
-		for (u32 c = 0; c < 2; c++)
-			store_poke(dev->store, fvp_super_copy_sector(dev->sectors, c),
-				   FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
-				   (struct sim_data){ .bytes = copy });
+		super_poke(dev, &made);
 	}
 }
 
@@ -253,19 +248,9 @@ struct recover_call {
 	bool whole[SIM_VOLUMES_MAX]; /* nothing of it may be missing afterwards */
 };
 
-static struct fvp_volume *pool_volume(struct fvp_pool *pool, const u8 uuid[16])
-{
-	struct fvp_volume *vol;
-
-	list_for_each_entry (vol, &pool->volumes, node)
-		if (!memcmp(vol->uuid, uuid, 16))
-			return vol;
-	return NULL;
-}
-
 static void recover_volume(struct sim_vol *vol)
 {
-	struct fvp_volume *core = pool_volume(sim.pool, vol->uuid);
+	struct fvp_volume *core = fvp_volume_find(sim.pool, vol->uuid);
 	struct fvp_dirty_status dirty;
 	char text[256] = "";
 	u32 tries;

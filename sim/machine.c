@@ -230,10 +230,19 @@ void machine_free(void)
 	}
 }
 
+void super_poke(struct fvp_dev *dev, const struct fvp_super *super)
+{
+	static u8 copy[FVP_SUPER_BYTES];
+
+	fvp_super_encode(super, copy);
+	for (u32 c = 0; c < 2; c++)
+		store_poke(dev->store, fvp_super_copy_sector(dev->sectors, c),
+			   FVP_SUPER_BYTES / FVP_SECTOR_BYTES, (struct sim_data){ .bytes = copy });
+}
+
 void machine_format(void)
 {
 	static struct fvp_super super;
-	static u8 copy[FVP_SUPER_BYTES];
 
 	memset(&super, 0, sizeof(super));
 	super.generation = 1;
@@ -257,11 +266,7 @@ void machine_format(void)
 		super.device_index = d;
 		if (fvp_super_layout(&super, dev->sectors, m.segment_sectors))
 			shim_die("cannot lay out a device");
-		fvp_super_encode(&super, copy);
-		for (u32 c = 0; c < 2; c++)
-			store_poke(dev->store, fvp_super_copy_sector(dev->sectors, c),
-				   FVP_SUPER_BYTES / FVP_SECTOR_BYTES,
-				   (struct sim_data){ .bytes = copy });
+		super_poke(dev, &super);
 	}
 	legs_format(&super);
 }

@@ -52,6 +52,8 @@ extern struct machine m;
 
 void machine_build(u64 seed);
 void machine_free(void);
+/* A new device's superblock, without volumes: both copies. */
+void super_poke(struct fvp_dev *dev, const struct fvp_super *super);
 /* New superblocks on all flash devices: a new pool. */
 void machine_format(void);
 /* The same, and what was on flash only is lost. */
