@@ -316,3 +316,31 @@ bool fvp_device_identity(const struct fvp_device *dev, const char *dm_uuid, char
 	}
 	return false;
 }
+
+bool fvp_read_all(int fd, void *mem, size_t bytes, off_t at)
+{
+	while (bytes) {
+		ssize_t done = pread(fd, mem, bytes, at);
+
+		if (done <= 0)
+			return false;
+		mem = (char *)mem + done;
+		bytes -= (size_t)done;
+		at += done;
+	}
+	return true;
+}
+
+bool fvp_write_all(int fd, const void *mem, size_t bytes, off_t at)
+{
+	while (bytes) {
+		ssize_t done = pwrite(fd, mem, bytes, at);
+
+		if (done <= 0)
+			return false;
+		mem = (const char *)mem + done;
+		bytes -= (size_t)done;
+		at += done;
+	}
+	return true;
+}

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define FVP_PATH_BYTES 512
 
@@ -49,6 +50,10 @@ bool fvp_device_path_of_word(const char *word, char path[FVP_PATH_BYTES]);
  */
 bool fvp_device_identity(const struct fvp_device *dev, const char *dm_uuid, char *text,
 			 size_t text_bytes);
+
+/* All of it at that place, in however many calls.  False: errno says why not. */
+bool fvp_read_all(int fd, void *mem, size_t bytes, off_t at);
+bool fvp_write_all(int fd, const void *mem, size_t bytes, off_t at);
 
 /* One line of a small file, without its end; false if there is no such file or it is empty. */
 bool fvp_read_line(const char *path, char *text, size_t text_bytes);

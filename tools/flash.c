@@ -46,34 +46,6 @@ static int open_direct(const struct fvp_device *dev, int flags)
 	return open(dev->path, flags | O_DIRECT | O_CLOEXEC);
 }
 
-static bool read_all(int fd, void *mem, size_t bytes, off_t at)
-{
-	while (bytes) {
-		ssize_t done = pread(fd, mem, bytes, at);
-
-		if (done <= 0)
-			return false;
-		mem = (char *)mem + done;
-		bytes -= (size_t)done;
-		at += done;
-	}
-	return true;
-}
-
-static bool write_all(int fd, const void *mem, size_t bytes, off_t at)
-{
-	while (bytes) {
-		ssize_t done = pwrite(fd, mem, bytes, at);
-
-		if (done <= 0)
-			return false;
-		mem = (const char *)mem + done;
-		bytes -= (size_t)done;
-		at += done;
-	}
-	return true;
-}
-
 /* ---- reading ---- */
 
 static void info_fill(const struct fvp_super *super, struct fvp_flash_info *info)
@@ -111,13 +83,13 @@ static int copy_read(int fd, u64 sectors, u32 copy, void *mem, struct fvp_super 
 	int err;
 
 	*why = "read error";
-	if (!read_all(fd, mem, FVP_SUPER_BYTES, at))
+	if (!fvp_read_all(fd, mem, FVP_SUPER_BYTES, at))
 		return -EIO;
 	err = fvp_super_peek(mem, sectors, &bytes, why);
 	if (err)
 		return err;
 	*why = "read error";
-	if (!read_all(fd, mem, bytes, at))
+	if (!fvp_read_all(fd, mem, bytes, at))
 		return -EIO;
 	return fvp_super_decode(mem, bytes, sectors, super, why);
 }
@@ -411,7 +383,7 @@ int fvp_flash_write(const struct fvp_device *dev, const struct fvp_flash_plan *p
 	for (u32 copy = 0; copy < 2 && !ret; copy++) {
 		off_t at = (off_t)fvp_super_copy_sector(dev->sectors, copy) * FVP_SECTOR_BYTES;
 
-		if (fd < 0 || !write_all(fd, mem, FVP_SUPER_BYTES, at) || fsync(fd))
+		if (fd < 0 || !fvp_write_all(fd, mem, FVP_SUPER_BYTES, at) || fsync(fd))
 			ret = fvp_error(FVP_SYSTEM, "cannot write the superblock of %s: %s",
 					dev->path, strerror(errno));
 	}
@@ -435,7 +407,7 @@ int fvp_flash_erase(const struct fvp_device *dev)
 	for (u32 copy = 0; copy < 2 && !ret; copy++) {
 		off_t at = (off_t)fvp_super_copy_sector(dev->sectors, copy) * FVP_SECTOR_BYTES;
 
-		if (fd < 0 || !write_all(fd, mem, FVP_SUPER_BYTES, at) || fsync(fd))
+		if (fd < 0 || !fvp_write_all(fd, mem, FVP_SUPER_BYTES, at) || fsync(fd))
 			ret = fvp_error(FVP_SYSTEM, "cannot erase the superblock of %s: %s",
 					dev->path, strerror(errno));
 	}

@@ -43,30 +43,12 @@ struct fvp_recover {
 
 static int dev_write(struct fvp_dev *dev, const void *mem, u64 bytes, u64 at)
 {
-	while (bytes && !dev->mute) {
-		ssize_t done = pwrite(dev->fd, mem, bytes, (off_t)at);
-
-		if (done <= 0)
-			return -EIO;
-		mem += done;
-		bytes -= (u64)done;
-		at += (u64)done;
-	}
-	return 0;
+	return dev->mute || fvp_write_all(dev->fd, mem, bytes, (off_t)at) ? 0 : -EIO;
 }
 
 static int dev_read(struct fvp_dev *dev, void *mem, u64 bytes, u64 at)
 {
-	while (bytes) {
-		ssize_t done = pread(dev->fd, mem, bytes, (off_t)at);
-
-		if (done <= 0)
-			return -EIO;
-		mem += done;
-		bytes -= (u64)done;
-		at += (u64)done;
-	}
-	return 0;
+	return fvp_read_all(dev->fd, mem, bytes, (off_t)at) ? 0 : -EIO;
 }
 
 /* Discards are zeroes here: what else they leave is the origin's choice, and this is one. */
@@ -222,7 +204,11 @@ void fvp_host_forward(struct fvp_request *rq)
 
 /* ---- running core ---- */
 
-static void begin(void)
+/*
+ * Core is called as it is: what blocks lets its workers run, and time passes only then.
+ * (Before the first call there is a device.)
+ */
+static int dev_open(struct fvp_dev *out, const struct fvp_device *dev, bool mute)
 {
 	static const struct shim_sched_params params = { .seed = 1, .in_order = true };
 	static bool begun;
@@ -230,35 +216,6 @@ static void begin(void)
 	if (!begun)
 		shim_sched_init(&params);
 	begun = true;
-}
-
-struct call {
-	void (*fn)(void *arg);
-	void *arg;
-	bool done;
-};
-
-static void call_fiber(void *arg)
-{
-	struct call *call = arg;
-
-	call->fn(call->arg);
-	call->done = true;
-}
-
-static void run(void (*fn)(void *arg), void *arg)
-{
-	struct call call = { fn, arg, false };
-
-	begin();
-	shim_fiber_spawn("recover", call_fiber, &call);
-	while (!call.done)
-		if (!shim_step())
-			shim_die("recovery: nothing goes on any more");
-}
-
-static int dev_open(struct fvp_dev *out, const struct fvp_device *dev, bool mute)
-{
 	snprintf(out->path, sizeof(out->path), "%s", dev->path);
 	out->sectors = dev->sectors;
 	out->mute = mute;
@@ -271,34 +228,20 @@ static int dev_open(struct fvp_dev *out, const struct fvp_device *dev, bool mute
 	return FVP_OK;
 }
 
-struct look {
-	struct fvp_dev dev;
-	struct fvp_super *super;
-	const char *why;
-	int err;
-};
-
-static void look_call(void *arg)
-{
-	struct look *look = arg;
-	u64 bytes = 0;
-
-	look->err = fvp_super_read(&look->dev, look->super, &look->why, &bytes);
-}
-
 int fvp_recover_look(const struct fvp_device *dev, struct fvp_recover_device *out)
 {
-	struct look look = { .super = calloc(1, sizeof(struct fvp_super)) };
-	const struct fvp_super *super = look.super;
-	int ret = dev_open(&look.dev, dev, true);
+	struct fvp_super *super = calloc(1, sizeof(*super));
+	struct fvp_dev reader;
+	int ret = dev_open(&reader, dev, true);
+	const char *why;
+	u64 bytes = 0;
 
 	memset(out, 0, sizeof(*out));
 	if (!ret) {
-		run(look_call, &look);
-		close(look.dev.fd);
+		if (fvp_super_read(&reader, super, &why, &bytes))
+			ret = fvp_error(FVP_MEDIA, "%s: %s", dev->path, why);
+		close(reader.fd);
 	}
-	if (!ret && look.err)
-		ret = fvp_error(FVP_MEDIA, "%s: %s", dev->path, look.why);
 	if (!ret) {
 		uuid_unparse_lower(super->pool_uuid, out->pool_uuid);
 		snprintf(out->label, sizeof(out->label), "%s", super->label);
@@ -307,53 +250,35 @@ int fvp_recover_look(const struct fvp_device *dev, struct fvp_recover_device *ou
 		out->legset_gen = super->legset_gen;
 		out->recover_base = super->recover_base;
 	}
-	free(look.super);
+	free(super);
 	return ret;
-}
-
-struct open_call {
-	struct fvp_recover *r;
-	struct fvp_pool_params params;
-	char text[256];
-	int err;
-};
-
-static void open_call(void *arg)
-{
-	struct open_call *call = arg;
-
-	call->err = fvp_pool_open(&call->params, &call->r->pool, call->text, sizeof(call->text));
 }
 
 int fvp_recover_open(const struct fvp_device *dev, const struct fvp_recover_device *look,
 		     unsigned int count, bool dry_run, struct fvp_recover **out)
 {
 	struct fvp_recover *r = calloc(1, sizeof(*r));
-	struct open_call call = { .r = r };
-	struct fvp_pool_params *params = &call.params;
+	struct fvp_pool_params params = { .block_sectors = 1 };
+	char text[256];
 	int ret = FVP_OK;
 
 	if (!r)
 		abort();
 	r->dry_run = dry_run;
-	params->block_sectors = 1;
-	params->recover = look[0].replica && count == 1;
+	params.recover = look[0].replica && count == 1;
 	for (; r->count < count && !ret; r->count++) {
 		struct fvp_dev *to = &r->dev[r->count];
 
 		ret = dev_open(to, &dev[r->count], dry_run);
-		if (look[r->count].replica && !params->recover)
-			params->leg[params->leg_count++] = to;
+		if (look[r->count].replica && !params.recover)
+			params.leg[params.leg_count++] = to;
 		else
-			params->dev[params->count++] = to;
-		params->block_sectors =
-			max(params->block_sectors, dev[r->count].block_bytes / FVP_SECTOR_BYTES);
+			params.dev[params.count++] = to;
+		params.block_sectors =
+			max(params.block_sectors, dev[r->count].block_bytes / FVP_SECTOR_BYTES);
 	}
-	if (!ret) {
-		run(open_call, &call);
-		if (call.err)
-			ret = fvp_error(FVP_MEDIA, "%s", call.text);
-	}
+	if (!ret && fvp_pool_open(&params, &r->pool, text, sizeof(text)))
+		ret = fvp_error(FVP_MEDIA, "%s", text);
 	if (!ret) {
 		*out = r;
 		return FVP_OK;
@@ -364,16 +289,9 @@ int fvp_recover_open(const struct fvp_device *dev, const struct fvp_recover_devi
 	return ret;
 }
 
-static void close_call(void *arg)
-{
-	struct fvp_recover *r = arg;
-
-	fvp_pool_close(r->pool);
-}
-
 void fvp_recover_close(struct fvp_recover *r)
 {
-	run(close_call, r);
+	fvp_pool_close(r->pool);
 	while (r->count)
 		close(r->dev[--r->count].fd);
 	free(r);
@@ -421,45 +339,19 @@ unsigned int fvp_recover_covered(struct fvp_recover *r, char (**list)[FVP_UUID_T
 	return n;
 }
 
-static struct fvp_volume *find(struct fvp_pool *pool, const struct fvp_recover_volume *volume)
+int fvp_recover_void(struct fvp_recover *r, const struct fvp_recover_volume *volume)
 {
 	struct fvp_volume *vol;
 	uuid_t uuid;
 
 	uuid_parse(volume->uuid, uuid);
-	list_for_each_entry (vol, &pool->volumes, node)
-		if (!memcmp(vol->uuid, uuid, sizeof(uuid)))
-			return vol;
-	return NULL;
-}
-
-struct void_call {
-	struct fvp_volume *vol;
-};
-
-static void void_call(void *arg)
-{
-	fvp_volume_void(((struct void_call *)arg)->vol);
-}
-
-int fvp_recover_void(struct fvp_recover *r, const struct fvp_recover_volume *volume)
-{
-	struct void_call call = { find(r->pool, volume) };
-
-	if (call.vol)
-		run(void_call, &call);
+	vol = fvp_volume_find(r->pool, uuid);
+	if (vol)
+		fvp_volume_void(vol);
 	return READ_ONCE(r->pool->health) == FVP_POOL_OK
 		       ? FVP_OK
 		       : fvp_error(FVP_SYSTEM, "%s takes no writes", r->dev[0].path);
 }
-
-struct volume_call {
-	struct fvp_recover *r;
-	u8 uuid[16];
-	const struct fvp_recover_volume *volume;
-	bool accept_loss, progress;
-	int ret;
-};
 
 static void print_lost(struct fvp_volume *vol, const struct fvp_recover_volume *volume)
 {
@@ -475,10 +367,10 @@ static void print_lost(struct fvp_volume *vol, const struct fvp_recover_volume *
 		fprintf(stderr, "  and %u more\n", (u32)(count - ARRAY_SIZE(ranges)));
 }
 
-/* Until nothing is dirty, or it does not go on.  Sets call->ret. */
-static void destage(struct volume_call *call, struct fvp_volume *vol)
+/* Until nothing is dirty, or it does not go on, which is said. */
+static int destage(struct fvp_volume *vol, const struct fvp_recover_volume *volume,
+		   bool accept_loss, bool progress)
 {
-	const struct fvp_recover_volume *volume = call->volume;
 	struct fvp_dirty_status dirty;
 	u32 failures = 0;
 
@@ -486,72 +378,55 @@ static void destage(struct volume_call *call, struct fvp_volume *vol)
 		fvp_volume_flush(vol);
 		msleep(10);
 		fvp_volume_dirty(vol, &dirty);
-		if (call->progress)
+		if (progress)
 			fprintf(stderr, "\r%s: %llu of %llu bytes left ", volume->uuid,
 				dirty.sectors * FVP_SECTOR_BYTES,
 				(unsigned long long)volume->dirty_bytes);
 		if (!dirty.sectors && fvp_volume_effective_mode(vol) != FVP_MODE_WRITE_BACK)
 			break;
 		failures = dirty.origin_failing ? failures + 1 : 0;
-		if (failures > ORIGIN_TRIES) {
-			call->ret = fvp_error(
-				FVP_SYSTEM, "%s does not take writes; %llu bytes are left",
-				call->r->origin.path, dirty.sectors * FVP_SECTOR_BYTES);
-			return;
-		}
+		if (failures > ORIGIN_TRIES)
+			return fvp_error(FVP_SYSTEM, "%s does not take writes; %llu bytes are left",
+					 vol->origin->path, dirty.sectors * FVP_SECTOR_BYTES);
 		if (!dirty.lost_sectors)
 			continue;
 		print_lost(vol, volume);
-		if (!call->accept_loss) {
-			call->ret =
-				fvp_error(FVP_MEDIA,
-					  "%s: %llu bytes of acknowledged writes cannot be read "
-					  "any more. Another replica may have them; "
-					  "--accept-data-loss gives them up",
-					  volume->uuid, dirty.lost_sectors * FVP_SECTOR_BYTES);
-			return;
-		}
+		if (!accept_loss)
+			return fvp_error(FVP_MEDIA,
+					 "%s: %llu bytes of acknowledged writes cannot be read "
+					 "any more. Another replica may have them; "
+					 "--accept-data-loss gives them up",
+					 volume->uuid, dirty.lost_sectors * FVP_SECTOR_BYTES);
 		fvp_volume_forget_lost(vol);
 	}
-	if (call->progress)
+	if (progress)
 		fputc('\n', stderr);
-}
-
-static void volume_call(void *arg)
-{
-	struct volume_call *call = arg;
-	struct fvp_recover *r = call->r;
-	struct fvp_volume *vol;
-	char text[256];
-	int err;
-
-	err = fvp_volume_attach(r->pool, call->uuid, call->volume->name, &r->origin,
-				r->origin.sectors, FVP_MODE_PASS_THROUGH, &vol, text, sizeof(text));
-	if (err) {
-		call->ret = fvp_error(FVP_MEDIA, "%s", text);
-		return;
-	}
-	fvp_volume_resume(vol);
-	destage(call, vol);
-	fvp_volume_suspend(vol);
-	/* Its line stays, and says that this replica had all of it: fvp_recover_covered(). */
-	fvp_volume_detach(vol, FVP_DETACH_KEEP);
+	return FVP_OK;
 }
 
 int fvp_recover_volume(struct fvp_recover *r, const struct fvp_recover_volume *volume,
 		       const struct fvp_device *origin, bool accept_loss, bool progress)
 {
-	struct volume_call call = {
-		.r = r, .volume = volume, .accept_loss = accept_loss, .progress = progress
-	};
+	struct fvp_volume *vol;
+	char text[256];
+	uuid_t uuid;
+	int ret = dev_open(&r->origin, origin, r->dry_run);
 
-	uuid_parse(volume->uuid, call.uuid);
-	call.ret = dev_open(&r->origin, origin, r->dry_run);
-	if (call.ret)
-		return call.ret;
-	run(volume_call, &call);
-	if (!call.ret && dev_flush(&r->origin))
-		call.ret = fvp_error(FVP_SYSTEM, "%s: %s", origin->path, strerror(errno));
+	if (ret)
+		return ret;
+	uuid_parse(volume->uuid, uuid);
+	if (fvp_volume_attach(r->pool, uuid, volume->name, &r->origin, r->origin.sectors,
+			      FVP_MODE_PASS_THROUGH, &vol, text, sizeof(text))) {
+		ret = fvp_error(FVP_MEDIA, "%s", text);
+	} else {
+		fvp_volume_resume(vol);
+		ret = destage(vol, volume, accept_loss, progress);
+		fvp_volume_suspend(vol);
+		/* Its line stays, and says that this replica had all of it: fvp_recover_covered(). */
+		fvp_volume_detach(vol, FVP_DETACH_KEEP);
+	}
+	if (!ret && dev_flush(&r->origin))
+		ret = fvp_error(FVP_SYSTEM, "%s: %s", origin->path, strerror(errno));
 	close(r->origin.fd);
-	return call.ret;
+	return ret;
 }
