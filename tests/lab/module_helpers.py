@@ -40,6 +40,12 @@ swap() {
 	ok dmsetup suspend "$1"
 	ok dmsetup resume "$1"
 }
+# turn NAME TABLE: another table, of one line or more, without waiting for I/O that it is to fail.
+turn() {
+	ok dmsetup load "$1" <<<"$2"
+	ok dmsetup suspend --noflush --nolockfs "$1"
+	ok dmsetup resume "$1"
+}
 # is_origin VOLUME ORIGIN: the volume reads what the origin has; first what was cached, then what this has filled.
 is_origin() {
 	local round

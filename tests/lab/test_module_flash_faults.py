@@ -48,12 +48,6 @@ STACKED = SETUP + r'''
 n=$(size /dev/lab/flash) linear="0 $(size /dev/lab/flash) linear /dev/lab/flash 0"
 ok modprobe dm-flakey
 ok dmsetup create fl --table "$linear"
-# Not waiting for I/O that the new table is to fail.
-turn() {
-	ok dmsetup load $1 --table "$2"
-	ok dmsetup suspend --noflush --nolockfs $1
-	ok dmsetup resume $1
-}
 
 # Reads fail: the origin serves them, and the pool stays.
 up /dev/mapper/fl $origin

@@ -12,12 +12,6 @@ SETUP = HELPERS + r'''
 n=$(size /dev/lab/origin)
 # over NAME DISK: a device that can be made to fail or to hang.
 over() { ok dmsetup create "$1" --table "0 $(size /dev/lab/$2) linear /dev/lab/$2 0"; }
-# turn NAME TABLE: without waiting for I/O that the new table is to fail.
-turn() {
-	ok dmsetup load "$1" --table "$2"
-	ok dmsetup suspend --noflush --nolockfs "$1"
-	ok dmsetup resume "$1"
-}
 fails() { turn "$1" "0 $(size /dev/lab/$2) error"; }
 works() { turn "$1" "0 $(size /dev/lab/$2) linear /dev/lab/$2 0"; }
 hangs() { ok dmsetup suspend --noflush --nolockfs "$1"; }

@@ -11,12 +11,6 @@ ok dmsetup create ori --table "$linear"
 ok $fvp pool create p /dev/lab/flash >/dev/null
 attach v p $ori $uuid_a write-back
 table=$(dmsetup table v)
-# turn TABLE: the origin's, without waiting for I/O that the new one is to fail.
-turn() {
-	ok dmsetup load ori --table "$1"
-	ok dmsetup suspend --noflush --nolockfs ori
-	ok dmsetup resume ori
-}
 hold() { ok dmsetup suspend --noflush --nolockfs ori; }
 # dirty LETTER: the origin does not have it yet, and takes nothing.
 dirty() {
@@ -99,22 +93,22 @@ put $v f 0 16
 # The origin fails: the suspend ends all the same, says so, and nothing is lost.
 ok dmsetup message v 0 flush >/dev/null
 pump eval '[ "$(word v dirty_sectors)" = 0 ]'
-turn "0 $n error"
+turn ori "0 $n error"
 put $v g 0 16
 dmesg -C
 ok dmsetup suspend v
 dmesg | grep -q "volume $uuid_a is suspended with 1048576 bytes" || fail "the log does not say so: $(dmesg)"
 ok dmsetup resume v
-turn "$linear"
+turn ori "$linear"
 holds $v g 0 16
 pump eval '[ "$(word v dirty_sectors)" = 0 ]'
-turn "0 $n error"
+turn ori "0 $n error"
 put $v h 0 16
 dmesg -C
 ok dmsetup remove v
 dmesg | grep -q "volume $uuid_a: 1048576 bytes of acknowledged writes are not on its origin" || fail "log: $(dmesg)"
 same "$(word p waiting) $(word p waiting_sectors)" '1 2048'
-turn "$linear"
+turn ori "$linear"
 ok dmsetup create v --table "$table"
 holds $v h 0 16
 ok dmsetup suspend v

@@ -6,12 +6,6 @@ from module_helpers import HELPERS
 SETUP = HELPERS + r'''
 v=/dev/mapper/v ori=/dev/mapper/ori
 n=$(size /dev/lab/origin)
-# turn NAME TABLE: without waiting for I/O that the new table is to fail.
-turn() {
-	ok dmsetup load "$1" <<<"$2"
-	ok dmsetup suspend --noflush --nolockfs "$1"
-	ok dmsetup resume "$1"
-}
 # An origin that takes nothing, and gives no error.
 hold() { ok dmsetup suspend --noflush --nolockfs ori; }
 let_go() { ok dmsetup resume ori; }

@@ -7,11 +7,8 @@ from module_helpers import HELPERS
 SETUP = HELPERS + r'''
 flash=/dev/lab/flash ra=$(realpath /dev/lab/ra) rb=/dev/mapper/rb other=/dev/lab/other v=/dev/mapper/v
 ok dmsetup create rb --table "0 $(size /dev/lab/rb) linear /dev/lab/rb 0"
-turn() { # NAME TARGET ARGUMENT...
-	ok dmsetup load "$1" --table "0 $(size /dev/lab/$1) ${*:2}"
-	ok dmsetup suspend --noflush --nolockfs "$1"
-	ok dmsetup resume "$1"
-}
+# becomes NAME TARGET ARGUMENT...: all of the device.
+becomes() { turn "$1" "0 $(size /dev/lab/$1) ${*:2}"; }
 # says TEXT COMMAND...: the command succeeds, and says TEXT, on stdout or stderr.
 says() {
 	local text=$1 said
@@ -79,14 +76,14 @@ says 'in sync' $fvp replica list
 refused 2 'is wanted by v (' $fvp replica remove p $ra
 
 # One is lost: said by name, and what that means.
-turn rb error
+becomes rb error
 put $v b 0 32
 pump has v effective=write-through
 says 'needs 2 replicas in sync, of which 1 is: it is in write-through until then; not in: /dev/mapper/rb' $fvp status
 ok $fvp volume replicas v --min 1 all >/dev/null
 pump has v effective=write-back
 says 'goes on in write-back with 1 of its 2 replicas; not in: /dev/mapper/rb' $fvp status
-turn rb linear /dev/lab/rb 0
+becomes rb linear /dev/lab/rb 0
 pump in_sync $rb
 ok $fvp status --json
 

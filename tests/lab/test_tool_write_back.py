@@ -13,12 +13,6 @@ ok dmsetup create lv --table "0 $n linear $store 0"
 ok dmsetup create fl --table "0 $(size /dev/lab/flash) linear /dev/lab/flash 0"
 hold() { ok dmsetup suspend --noflush --nolockfs store; }
 let_go() { ok dmsetup resume store; }
-# turn NAME TABLE: without waiting for I/O that the new table is to fail.
-turn() {
-	ok dmsetup load "$1" --table "$2"
-	ok dmsetup suspend --noflush --nolockfs "$1"
-	ok dmsetup resume "$1"
-}
 # says TEXT COMMAND...: the command succeeds, and says TEXT on stdout.
 says() {
 	local text=$1 said
