@@ -15,16 +15,18 @@
 struct scan_io {
 	struct fvp_io io;
 	struct scan *scan;
-	u32 number;
+	u32 number; /* of the segment */
 };
 
 struct scan {
 	struct fvp_pool *pool;
 	atomic_t pending;
 	struct completion done;
-	void *mem; /* SCAN_BATCH blocks */
+	void *mem; /* 2 * SCAN_BATCH blocks */
 	u64 max_gen;
-	u64 dirty_gen; /* of the newest: before it nothing is dirty */
+	u64 dirty_from_gen; /* of the newest segment header */
+	u64 dirty_gen; /* what it says: before that nothing is dirty */
+	u32 count; /* of ios that are in use */
 	struct scan_io ios[SCAN_BATCH];
 };
 
@@ -36,68 +38,145 @@ static void scan_done(struct fvp_io *io)
 		complete(&scan->done);
 }
 
-/* Takes one segment header: sets seg->gen if it is a header of this pool. */
-static void scan_take(struct scan *scan, struct scan_io *sio)
+/* Reads the first blocks, one or two, of the segments of scan->ios that are in use. */
+static void scan_read(struct scan *scan, u32 blocks)
 {
 	struct fvp_pool *pool = scan->pool;
-	struct fvp_media media = fvp_pool_media(pool);
-	struct fvp_segment *seg = &pool->segments[sio->number];
+	u32 i;
+
+	if (!scan->count)
+		return;
+	init_completion(&scan->done);
+	atomic_set(&scan->pending, (int)scan->count);
+	for (i = 0; i < scan->count; i++) {
+		struct fvp_segment *seg = &pool->segments[scan->ios[i].number];
+
+		scan->ios[i].scan = scan;
+		scan->ios[i].io = (struct fvp_io){
+			.dev = seg->dev,
+			.sector = seg->sector,
+			.len_sectors = blocks * pool->block_sectors,
+			.op = FVP_IO_READ,
+			.mem = scan->mem + (size_t)i * 2 * pool->block_sectors * FVP_SECTOR_BYTES,
+			.done = scan_done,
+		};
+		fvp_host_submit(&scan->ios[i].io);
+	}
+	wait_for_completion(&scan->done);
+	pool->load_bytes += (u64)scan->count * blocks * pool->block_sectors * FVP_SECTOR_BYTES;
+}
+
+/*
+ * Something cannot be read.  It may be live, and newer than all: without it no older
+ * content can be believed, and nothing tells which is older.
+ */
+static void scan_failed(struct scan *scan, const struct fvp_segment *seg, int err)
+{
+	struct fvp_pool *pool = scan->pool;
+
+	pr_warn("%s: cannot read segment %u (error %d)\n", fvp_host_dev_name(seg->dev),
+		fvp_segment_number(pool, seg), err);
+	pool->scan_errors++;
+}
+
+/* Takes one segment header: sets seg->gen.  False: it is none of this pool. */
+static bool scan_take_header(struct scan *scan, const struct scan_io *sio)
+{
+	struct fvp_segment *seg = &scan->pool->segments[sio->number];
+	struct fvp_media media = fvp_pool_media(scan->pool);
 	struct fvp_block block;
 
-	seg->gen = 0;
 	if (sio->io.error) {
-		/*
-		 * It may be live, and newer than all: without it no older content can be
-		 * believed, and nothing tells which is older.
-		 */
-		pr_warn("%s: cannot read segment %u (error %d)\n", fvp_host_dev_name(seg->dev),
-			sio->number, sio->io.error);
-		pool->scan_errors++;
-		return;
+		scan_failed(scan, seg, sio->io.error);
+		return true;
 	}
-	if (fvp_block_decode(&media, sio->io.mem, FVP_BLOCK_SEGMENT, 0, &block)) {
-		/* A replica's slot has a header, or zeroes: nothing else was ever written. */
-		if (pool->recover && memchr_inv(sio->io.mem, 0, fvp_block_bytes(&media))) {
-			pr_warn("%s: the header of slot %u is damaged\n",
-				fvp_host_dev_name(seg->dev), sio->number);
-			pool->scan_errors++;
-		}
-		return;
-	}
-	if (block.segment_gen > scan->max_gen) {
-		scan->max_gen = block.segment_gen;
+	if (fvp_block_decode(&media, sio->io.mem, FVP_BLOCK_SEGMENT, 0, &block))
+		return false;
+	seg->gen = block.segment_gen;
+	scan->max_gen = max(scan->max_gen, block.segment_gen);
+	if (block.segment_gen > scan->dirty_from_gen) {
+		scan->dirty_from_gen = block.segment_gen;
 		scan->dirty_gen = block.segment_gen - min_t(u64, block.arg, block.segment_gen);
 	}
-	seg->gen = block.segment_gen;
+	return true;
+}
+
+/* A header that is damaged; or a record at the beginning, behind one that is gone. */
+static bool scan_was_used(struct fvp_pool *pool, const struct scan_io *sio)
+{
+	const struct fvp_disk_block *header = sio->io.mem;
+	struct fvp_media media = fvp_pool_media(pool);
+	u32 b = pool->block_sectors, at;
+	struct fvp_block block;
+
+	if (fvp_block_ours(&media, header))
+		return true;
+	for (at = b; at < 2 * b; at++)
+		if (!fvp_block_decode(&media, sio->io.mem + (size_t)at * FVP_SECTOR_BYTES,
+				      FVP_BLOCK_RECORD, at, &block))
+			return true;
+	return false;
+}
+
+/*
+ * A segment without a header was never used, or its header is damaged, and it may be the
+ * newest there is: then its records tell of what generation it is.
+ */
+static void scan_take_records(struct scan *scan, const struct scan_io *sio)
+{
+	struct fvp_pool *pool = scan->pool;
+	struct fvp_segment *seg = &pool->segments[sio->number];
+	int err = sio->io.error;
+
+	if (!err && !scan_was_used(pool, sio))
+		return;
+	if (!err)
+		err = fvp_segment_read_generation(pool, seg, &seg->gen);
+	if (err) {
+		scan_failed(scan, seg, err);
+		return;
+	}
+	pr_warn("%s: the header of segment %u is damaged; its records are of generation %llu\n",
+		fvp_host_dev_name(seg->dev), sio->number, (unsigned long long)seg->gen);
+	scan->max_gen = max(scan->max_gen, seg->gen);
+}
+
+/*
+ * A replica's slot has a header, or zeroes.  Damaged, it may be of a time when the slot
+ * had other content, which is not to be brought back.
+ */
+static void scan_check_slot(struct fvp_pool *pool, const struct scan_io *sio)
+{
+	if (!memchr_inv(sio->io.mem, 0, FVP_BLOCK_HEADER_BYTES))
+		return;
+	pr_warn("%s: the header of slot %u is damaged\n",
+		fvp_host_dev_name(pool->segments[sio->number].dev), sio->number);
+	pool->scan_errors++;
 }
 
 static void scan_batch(struct scan *scan, u32 first, u32 count)
 {
 	struct fvp_pool *pool = scan->pool;
-	u32 i;
+	u32 i, again = 0;
 
-	init_completion(&scan->done);
-	atomic_set(&scan->pending, (int)count);
 	for (i = 0; i < count; i++) {
-		struct fvp_segment *seg = &pool->segments[first + i];
-
-		scan->ios[i] = (struct scan_io){
-			.scan = scan,
-			.number = first + i,
-			.io = { .dev = seg->dev,
-				.sector = seg->sector,
-				.len_sectors = pool->block_sectors,
-				.op = FVP_IO_READ,
-				.mem = scan->mem +
-				       (size_t)i * pool->block_sectors * FVP_SECTOR_BYTES,
-				.done = scan_done },
-		};
-		fvp_host_submit(&scan->ios[i].io);
+		pool->segments[first + i].gen = 0;
+		scan->ios[i].number = first + i;
 	}
-	wait_for_completion(&scan->done);
-	for (i = 0; i < count; i++)
-		scan_take(scan, &scan->ios[i]);
-	pool->load_bytes += (u64)count * pool->block_sectors * FVP_SECTOR_BYTES;
+	scan->count = count;
+	scan_read(scan, 1);
+	for (i = 0; i < count; i++) {
+		if (scan_take_header(scan, &scan->ios[i]))
+			continue;
+		if (pool->recover)
+			scan_check_slot(pool, &scan->ios[i]);
+		else
+			scan->ios[again++].number = scan->ios[i].number;
+	}
+	scan->count = again;
+	scan_read(scan, 2);
+	for (i = 0; i < again; i++)
+		scan_take_records(scan, &scan->ios[i]);
 }
 
 static int by_generation(const void *a, const void *b)
@@ -263,7 +342,7 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 	if (!scan)
 		return -ENOMEM;
 	scan->pool = pool;
-	scan->mem = kvmalloc(SCAN_BATCH * pool->block_sectors * FVP_SECTOR_BYTES, GFP_KERNEL);
+	scan->mem = kvmalloc(2 * SCAN_BATCH * pool->block_sectors * FVP_SECTOR_BYTES, GFP_KERNEL);
 	if (!scan->mem)
 		goto out;
 	for (first = 0; first < pool->segment_count; first += SCAN_BATCH)

@@ -70,6 +70,14 @@ static bool block_fits(const struct fvp_media *media, const struct fvp_block *bl
 	}
 }
 
+bool fvp_block_ours(const struct fvp_media *media, const void *mem)
+{
+	const struct fvp_disk_block *disk = mem;
+
+	/* Not by the magic number: flash that was another pool's is full of those. */
+	return le64_to_cpu(disk->pool_key) == media->key;
+}
+
 int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_block_kind kind,
 		     u32 offset_sectors, struct fvp_block *block)
 {

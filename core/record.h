@@ -71,6 +71,9 @@ static inline u32 fvp_header_bytes(u32 entries)
  */
 void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem);
 
+/* Does what may be a damaged header have the key of this pool?  mem: one sector. */
+bool fvp_block_ours(const struct fvp_media *media, const void *mem);
+
 /*
  * Verifies the header at mem, which was read at offset_sectors of a segment, and
  * decodes it.  mem reaches to the end of the segment, or holds one log block if no record

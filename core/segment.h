@@ -109,6 +109,12 @@ struct fvp_segment_entries {
 	u64 bytes_read;
 };
 
+/*
+ * The newest generation of any record on the segment, whose header is damaged; 0: it has
+ * none of this pool.  0 or -errno.  Sleeps.
+ */
+int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen);
+
 /* 0 or -errno; free with kvfree(out->entry).  Sleeps. */
 int fvp_segment_read_entries(struct fvp_pool *pool, struct fvp_segment *seg,
 			     struct fvp_segment_entries *out);

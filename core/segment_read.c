@@ -115,20 +115,51 @@ static u32 scan_pass(struct fvp_pool *pool, struct fvp_segment *seg, const void 
 	return count;
 }
 
-static int segment_scan(struct fvp_pool *pool, struct fvp_segment *seg,
-			struct fvp_segment_entries *out)
+/* All of it, for kvfree(); or an error. */
+static void *segment_read(struct fvp_pool *pool, struct fvp_segment *seg)
 {
-	size_t bytes = (size_t)pool->segment_sectors * FVP_SECTOR_BYTES;
-	void *mem = kvmalloc(bytes, GFP_NOIO);
-	u32 cap;
+	void *mem = kvmalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES, GFP_NOIO);
 	int err;
 
 	if (!mem)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	err = fvp_io_mem(seg->dev, FVP_IO_READ, seg->sector, pool->segment_sectors, mem, 0);
-	if (err)
-		goto out;
-	out->bytes_read += bytes;
+	if (!err)
+		return mem;
+	kvfree(mem);
+	return ERR_PTR(err);
+}
+
+int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen)
+{
+	struct fvp_media media = fvp_pool_media(pool);
+	void *mem = segment_read(pool, seg);
+	struct fvp_block block;
+	u32 at;
+
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	*gen = 0;
+	for (at = pool->block_sectors; at < pool->segment_sectors; at++) {
+		if (!fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
+				      at, &block))
+			*gen = max(*gen, block.segment_gen);
+		cond_resched();
+	}
+	kvfree(mem);
+	return 0;
+}
+
+static int segment_scan(struct fvp_pool *pool, struct fvp_segment *seg,
+			struct fvp_segment_entries *out)
+{
+	void *mem = segment_read(pool, seg);
+	int err = 0;
+	u32 cap;
+
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	out->bytes_read += (u64)pool->segment_sectors * FVP_SECTOR_BYTES;
 	cap = scan_pass(pool, seg, mem, NULL, 0);
 	if (!cap)
 		goto out;

@@ -194,6 +194,8 @@ static bool open_pool(void)
 	if (m.damaged)
 		machine_lose_dirty();
 	m.damaged = false;
+	/* Nor does it come back: what is opened now goes on without it. */
+	damage_forget();
 	/* All of flash has been flushed: what was found there stays. */
 	for (u32 i = 0; i < m.vol_count; i++)
 		if (!m.vol[i].origin->cache)

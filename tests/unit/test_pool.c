@@ -333,3 +333,52 @@ TEST(pool_super_damaged_b, "with copy B damaged, the next update does not begin 
 {
 	first_write_after_damage_of(1);
 }
+
+static void damage_sector(u64 sector, bool whole)
+{
+	u8 bytes[FVP_SECTOR_BYTES] = { 0 };
+
+	if (!whole) {
+		store_read(m.flash[0]->store, sector, 1, (struct sim_data){ .bytes = bytes });
+		bytes[20] ^= 0x55;
+	}
+	store_poke(m.flash[0]->store, sector, 1, (struct sim_data){ .bytes = bytes });
+}
+
+/* What the newest segment says of older ones must count, whether or not its header does. */
+static void newest_header_damaged(bool whole)
+{
+	u64 sector, next_sector, gen;
+
+	start(1, 20);
+	io(FVP_REQ_READ, 100, 64);
+	for (u64 i = 0; i < 8; i++)
+		io(FVP_REQ_READ, 1024 + i * 64, 64);
+	/* Supersedes, by a tombstone, what was read into an older segment. */
+	io(FVP_REQ_WRITE, 120, 8);
+	sector = sim.pool->log.cur->sector;
+	gen = sim.pool->log.cur->gen;
+	/* As if it had not been opened yet: else a gap would tell. */
+	next_sector = sim.pool->log.next->sector;
+	machine_crash();
+	damage_sector(sector, whole);
+	damage_sector(next_sector, true);
+	shim_quiet = true;
+	EXPECT_EQ(open_pool(), 0);
+	shim_quiet = false;
+	EXPECT(sim.pool->log.next_gen > gen);
+	attach(FVP_MODE_WRITE_THROUGH);
+	io(FVP_REQ_READ, 100, 64);
+	EXPECT(check_volume(vol, false));
+	finish();
+}
+
+TEST(pool_newest_header_damaged, "a damaged header of the newest segment brings no old data back")
+{
+	newest_header_damaged(false);
+}
+
+TEST(pool_newest_header_gone, "nor does one that is gone")
+{
+	newest_header_damaged(true);
+}
