@@ -289,6 +289,11 @@ int fvp_leg_io_wait(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 len_
 	return err;
 }
 
+int fvp_leg_flush(struct fvp_leg *leg)
+{
+	return io_wait_once(leg, FVP_IO_FLUSH, 0, 0, NULL, 0, NULL);
+}
+
 /* --- failing --- */
 
 /* leg_lock held: whoever waits himself does so no longer. */

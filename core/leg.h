@@ -111,6 +111,8 @@ void fvp_leg_fail(struct fvp_leg *leg, int error);
  */
 int fvp_leg_io_wait(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 len_sectors, void *mem,
 		    u32 flags, struct fvp_log_buffer *buffer);
+/* Likewise: what the leg has is durable. */
+int fvp_leg_flush(struct fvp_leg *leg);
 
 /* Writes pool->super to the legs that are in or come in.  Caller holds super_mutex. */
 void fvp_legs_super_write(struct fvp_pool *pool);

@@ -102,6 +102,12 @@ static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 				      FVP_IO_FUA, NULL);
 		cond_resched();
 	}
+	/*
+	 * What was read may be in the device's cache alone, from a time when nobody waited
+	 * for it any more: then it would be something else again after a power cut.
+	 */
+	if (!err)
+		err = fvp_leg_flush(leg);
 	mutex_unlock(&leg->mutex);
 	return err;
 }
