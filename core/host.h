@@ -22,6 +22,9 @@ struct fvp_dev;
  */
 struct fvp_buf;
 
+/* Large memory in one virtual piece, whose pages the host has at hand.  Opaque. */
+struct fvp_mem;
+
 #define FVP_IO_SECTORS_MAX 1024 /* 512 KiB: one I/O, one bio, one entry's data at most */
 
 enum fvp_io_op {
@@ -53,6 +56,7 @@ struct fvp_io {
 	enum fvp_io_op op;
 	u32 flags;
 	void *mem; /* kernel virtual address, kmalloc or vmalloc; block aligned */
+	struct fvp_mem *mem_of; /* if set, mem lies in it: saves looking its pages up */
 	struct fvp_buf *buf; /* from its start */
 	int error; /* out: 0 or -errno */
 	/* May run in interrupt context. Must not sleep. */
@@ -81,6 +85,11 @@ struct fvp_buf *fvp_host_buf_alloc(u32 len_sectors);
 void fvp_host_buf_free(struct fvp_buf *buf);
 /* Copies len_sectors from buf, off_sectors into it, to mem. */
 void fvp_host_buf_to_mem(struct fvp_buf *buf, u32 off_sectors, void *mem, u32 len_sectors);
+
+/* Zeroed memory of so many bytes, or NULL.  Both sleep. */
+struct fvp_mem *fvp_host_mem_alloc(size_t bytes);
+void fvp_host_mem_free(struct fvp_mem *mem); /* or NULL */
+void *fvp_host_mem_address(const struct fvp_mem *mem);
 
 /*
  * A request's data.  Offsets and lengths in sectors, within the request's

@@ -202,7 +202,7 @@ static bool record_add(struct fvp_leg *leg, struct fvp_leg_io *lio, struct fvp_l
 }
 
 static void leg_write(struct fvp_leg *leg, struct fvp_log_record *record, u32 at, u32 len_sectors,
-		      void *mem)
+		      void *mem, struct fvp_mem *mem_of)
 {
 	struct fvp_leg_io *lio = leg_io_new(leg, NULL);
 	bool go;
@@ -213,6 +213,7 @@ static void leg_write(struct fvp_leg *leg, struct fvp_log_record *record, u32 at
 	/* Nobody flushes a leg: what it has acknowledged, it has. */
 	lio->io.flags = FVP_IO_FUA | FVP_IO_SYNC | FVP_IO_NOWAIT;
 	lio->io.mem = mem;
+	lio->io.mem_of = mem_of;
 	lio->io.buf = NULL;
 	lio->io.error = 0;
 	lio->io.done = leg_io_done;
@@ -230,12 +231,13 @@ void fvp_legs_write(struct fvp_log_record *record)
 	struct fvp_pool *pool = record->pool;
 	/* The record may be gone after the last of these. */
 	u32 at = (u32)(record->io.sector - record->seg->sector), len = record->io.len_sectors, i;
+	struct fvp_mem *mem_of = record->io.mem_of;
 	void *mem = record->io.mem;
 	u8 legs = record->legs;
 
 	for (i = 0; i < FVP_LEGS_MAX; i++)
 		if (legs & 1u << i)
-			leg_write(&pool->leg[i], record, at, len, mem);
+			leg_write(&pool->leg[i], record, at, len, mem, mem_of);
 }
 
 /* --- waiting --- */
@@ -258,6 +260,7 @@ static int io_wait_once(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 
 	lio->io.op = op;
 	lio->io.flags = flags;
 	lio->io.mem = mem;
+	lio->io.mem_of = NULL;
 	lio->io.buf = NULL;
 	lio->io.error = 0;
 	lio->io.done = leg_io_done;

@@ -181,6 +181,7 @@ void fvp_log_submit(struct fvp_log_record *record)
 	record->io.op = FVP_IO_WRITE;
 	record->io.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0);
 	record->io.mem = disk;
+	record->io.mem_of = record->seg->buffer->mem_of;
 	record->io.buf = NULL;
 	record->io.error = 0;
 	record->io.done = record_done;

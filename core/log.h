@@ -31,6 +31,7 @@ _Static_assert(!(FVP_LOG_RECORDS & (FVP_LOG_RECORDS - 1)), "numbers of records w
 /* RAM for a segment while not all of it is durable everywhere. */
 struct fvp_log_buffer {
 	void *mem;
+	struct fvp_mem *mem_of;
 	atomic_t refs; /* its segment, and I/O to legs that the leg has not given back */
 };
 

@@ -32,16 +32,17 @@ void fvp_log_buffer_put(struct fvp_pool *pool, struct fvp_log_buffer *buffer)
 int fvp_log_buffers_add(struct fvp_pool *pool, u32 count)
 {
 	struct fvp_log *log = &pool->log;
+	struct fvp_mem *mem;
 	u32 i;
 
 	for (i = 0; i < FVP_LOG_BUFFERS && count; i++) {
 		if (log->buffer[i].mem)
 			continue;
-		/* In one piece if it is to be had: then a record is one, too. */
-		WRITE_ONCE(log->buffer[i].mem,
-			   kvzalloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES, GFP_KERNEL));
-		if (!log->buffer[i].mem)
+		mem = fvp_host_mem_alloc((size_t)pool->segment_sectors * FVP_SECTOR_BYTES);
+		if (!mem)
 			return -ENOMEM;
+		log->buffer[i].mem_of = mem;
+		WRITE_ONCE(log->buffer[i].mem, fvp_host_mem_address(mem));
 		count--;
 	}
 	return 0;
@@ -203,7 +204,8 @@ void fvp_log_destroy(struct fvp_pool *pool)
 	u32 i;
 
 	for (i = 0; i < FVP_LOG_BUFFERS; i++) {
-		kvfree(log->buffer[i].mem);
+		fvp_host_mem_free(log->buffer[i].mem_of);
+		log->buffer[i].mem_of = NULL;
 		log->buffer[i].mem = NULL;
 	}
 }

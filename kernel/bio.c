@@ -352,21 +352,21 @@ static void range_submit(struct fvp_io *io)
  * The first page of memory that is one piece to a device, or NULL.  What vmalloc gives
  * mostly is, for so little: the log's buffers are made of huge pages.
  */
-static struct page *piece_page(void *mem, u32 len_bytes)
+static struct page *piece_page(const struct fvp_io *io, u32 len_bytes)
 {
-	u32 pages = DIV_ROUND_UP(offset_in_page(mem) + len_bytes, PAGE_SIZE), i;
-	struct page *first;
+	u32 count = DIV_ROUND_UP(offset_in_page(io->mem) + len_bytes, PAGE_SIZE), i;
+	struct page *const *pages;
 
-	if (likely(!is_vmalloc_addr(mem)))
-		return virt_to_page(mem);
-	if (pages > PIECE_PAGES_MAX)
+	if (likely(!is_vmalloc_addr(io->mem)))
+		return virt_to_page(io->mem);
+	if (!io->mem_of || count > PIECE_PAGES_MAX)
 		return NULL;
-	first = vmalloc_to_page(mem);
-	for (i = 1; i < pages; i++)
-		if (page_to_pfn(vmalloc_to_page(mem + i * PAGE_SIZE)) != page_to_pfn(first) + i)
+	pages = &io->mem_of->pages[(io->mem - io->mem_of->address) >> PAGE_SHIFT];
+	for (i = 1; i < count; i++)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[0]) + i)
 			return NULL;
-	flush_kernel_vmap_range(mem, len_bytes);
-	return first;
+	flush_kernel_vmap_range(io->mem, len_bytes);
+	return pages[0];
 }
 
 /* Memory in one piece, in the bio that is there: nothing to allocate or to be asked. */
@@ -426,7 +426,7 @@ void fvp_host_submit(struct fvp_io *io)
 	struct page *page = NULL;
 
 	if (likely(io->op <= FVP_IO_WRITE && io->mem))
-		page = piece_page(io->mem, io->len_sectors << SECTOR_SHIFT);
+		page = piece_page(io, io->len_sectors << SECTOR_SHIFT);
 	if (likely(page))
 		submit_piece(io, page);
 	else

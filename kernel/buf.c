@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers for the data of one I/O.
+ * Buffers for the data of one I/O: single pages, allocated without waiting.  A buffer
+ * serves caching, and caching gives way when memory is short.
  *
- * Single pages, allocated without waiting: a buffer serves caching, and caching
- * gives way when memory is short.
+ * Large memory, for the log: one virtual piece, with a list of its pages where these are
+ * not one.  Asking the page tables for them costs a hundred instructions a page.
  */
 #include "buf.h"
 
@@ -73,4 +74,38 @@ void fvp_buf_read(const struct fvp_buf *buf, u32 off_bytes, void *mem, u32 len_b
 void fvp_host_buf_to_mem(struct fvp_buf *buf, u32 off_sectors, void *mem, u32 len_sectors)
 {
 	fvp_buf_read(buf, off_sectors << SECTOR_SHIFT, mem, len_sectors << SECTOR_SHIFT);
+}
+
+struct fvp_mem *fvp_host_mem_alloc(size_t bytes)
+{
+	void *address = kvzalloc(bytes, GFP_KERNEL);
+	u32 count, i;
+	struct fvp_mem *mem;
+
+	if (!address)
+		return NULL;
+	count = is_vmalloc_addr(address) ? DIV_ROUND_UP(bytes, PAGE_SIZE) : 0;
+	mem = kvmalloc(struct_size(mem, pages, count), GFP_KERNEL);
+	if (!mem) {
+		kvfree(address);
+		return NULL;
+	}
+	mem->address = address;
+	mem->page_count = count;
+	for (i = 0; i < count; i++)
+		mem->pages[i] = vmalloc_to_page(address + i * PAGE_SIZE);
+	return mem;
+}
+
+void fvp_host_mem_free(struct fvp_mem *mem)
+{
+	if (!mem)
+		return;
+	kvfree(mem->address);
+	kvfree(mem);
+}
+
+void *fvp_host_mem_address(const struct fvp_mem *mem)
+{
+	return mem->address;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Data of one I/O outside any segment buffer: an array of pages. */
+/* Memory for data: of one I/O, outside any segment buffer, and large. */
 #ifndef FVP_BUF_H
 #define FVP_BUF_H
 
@@ -8,6 +8,13 @@
 struct fvp_buf {
 	u32 page_count;
 	struct page *pages[]; /* never highmem */
+};
+
+struct fvp_mem {
+	void *address;
+	/* Of memory from vmalloc; what kmalloc gives is one piece. */
+	u32 page_count;
+	struct page *pages[];
 };
 
 /* Copies between mem and the buffer at off_bytes; the range must be inside it. */
