@@ -28,7 +28,7 @@ static inline void fvp_claim_init(struct fvp_claim *claim, u64 lba, u64 len_sect
 	claim->again = again;
 }
 
-/* A claim that overlaps, or NULL.  Caller holds vol->lock. */
+/* A claim that overlaps, or NULL; it stays while the caller holds vol->lock. */
 struct fvp_claim *fvp_claim_find(struct fvp_volume *vol, u64 first, u64 last);
 
 /*
@@ -44,5 +44,8 @@ bool fvp_claim_take(struct fvp_volume *vol, struct fvp_claim *claim);
  */
 void fvp_claim_release(struct fvp_volume *vol, struct fvp_claim *claim);
 void fvp_claims_again(struct fvp_claim *claim);
+
+/* Both, without vol->lock, which is taken only if another claim came meanwhile. */
+void fvp_claim_end(struct fvp_volume *vol, struct fvp_claim *claim);
 
 #endif /* FVP_CLAIM_H */

@@ -187,13 +187,12 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 		err = fvp_index_insert_special(&vol->index, append->lba, append->len_sectors,
 					       FVP_ADDR_ZERO(append->addr));
 	}
-	spin_lock(&vol->lock);
-	if (unlikely(err))
+	if (unlikely(err)) {
+		spin_lock(&vol->lock);
 		c->entry->failed = 1;
-	fvp_claim_release(vol, &c->claim);
-	spin_unlock(&vol->lock);
-	if (unlikely(!list_empty(&c->claim.waiting)))
-		fvp_claims_again(&c->claim);
+		spin_unlock(&vol->lock);
+	}
+	fvp_claim_end(vol, &c->claim);
 	/* The request may be gone at the end of this. */
 	fvp_log_commit(vol->pool, append, crc, !err);
 	if (unlikely(err)) {

@@ -154,7 +154,8 @@ struct fvp_volume {
 	bool serving; /* hits allowed: active, pool healthy, mode not pass-through */
 
 	spinlock_t lock; /* protects claims, fills, and write-back's below */
-	struct fvp_claim *claim; /* one of the claims, mostly the only one; NULL: none */
+	/* A claim while it is the only one; set under the lock, taken out by xchg: claim.c. */
+	struct fvp_claim *claim;
 	struct rb_root_cached claims; /* struct fvp_claim, by range: the others */
 	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
 	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
