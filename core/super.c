@@ -261,10 +261,15 @@ int fvp_super_layout(struct fvp_super *super, u64 device_sectors, u32 segment_se
 {
 	u64 room, seg = segment_sectors;
 
-	/* About 4,096 segments: 1 MiB up to 4 GiB of flash, 16 MiB from 64 GiB on. */
+	/*
+	 * About 4,096 segments, 16 MiB each from 64 GiB of flash on.  Smaller flash has fewer
+	 * rather than smaller ones, since each is opened and sealed: 4 MiB, and so many that
+	 * one of them does not count, or 1 MiB.
+	 */
 	if (!seg)
-		seg = clamp_t(u64, roundup_pow_of_two(device_sectors / 4096 + 1), 2048,
-			      FVP_SEGMENT_SECTORS_MAX);
+		seg = max(min_t(u64, roundup_pow_of_two(device_sectors / 4096 + 1),
+				FVP_SEGMENT_SECTORS_MAX),
+			  clamp_t(u64, rounddown_pow_of_two(device_sectors / 128 | 1), 2048, 8192));
 	if (seg < FVP_SEGMENT_SECTORS_MIN || seg > FVP_SEGMENT_SECTORS_MAX || !is_power_of_2(seg))
 		return -EINVAL;
 	if (device_sectors < FVP_FIRST_SEGMENT_SECTOR + FVP_SUPER_AREA_SECTORS + seg)
