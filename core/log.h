@@ -188,6 +188,9 @@ bool fvp_log_idle(struct fvp_pool *pool);
 /* Seals the current segment and waits until nothing is in flight.  For closing. Sleeps. */
 void fvp_log_stop(struct fvp_pool *pool);
 
+/* Writes the header of a segment of that generation, one log block, to mem.  Process context. */
+void fvp_log_segment_header(struct fvp_pool *pool, u64 gen, void *mem);
+
 /* Opens the first segment.  At activation.  0 or -errno.  Sleeps. */
 int fvp_log_start(struct fvp_pool *pool);
 

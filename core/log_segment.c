@@ -63,7 +63,24 @@ static u32 dirty_back(struct fvp_pool *pool, u64 gen)
 	else if (log->cur)
 		from = log->cur->gen;
 	spin_unlock_irq(&log->lock);
-	return (u32)(gen - from);
+	return from < gen ? (u32)(gen - from) : 0;
+}
+
+void fvp_log_segment_header(struct fvp_pool *pool, u64 gen, void *mem)
+{
+	struct fvp_media media = fvp_pool_media(pool);
+	struct fvp_block block = {
+		.kind = FVP_BLOCK_SEGMENT,
+		.segment_gen = gen,
+		.seq = gen << 24,
+		.tail_gen = READ_ONCE(pool->super->tail_gen),
+		.legset_gen = READ_ONCE(pool->super->legset_gen),
+		.len_sectors = pool->segment_sectors,
+		.arg = dirty_back(pool, gen),
+	};
+
+	memset64(mem, 0, fvp_block_bytes(&media) / sizeof(u64));
+	fvp_block_encode(&media, &block, mem);
 }
 
 /*
@@ -73,30 +90,21 @@ static u32 dirty_back(struct fvp_pool *pool, u64 gen)
  */
 static int log_open_next(struct fvp_pool *pool)
 {
-	struct fvp_media media = fvp_pool_media(pool);
 	struct fvp_log *log = &pool->log;
-	struct fvp_block block = { .kind = FVP_BLOCK_SEGMENT };
 	struct fvp_segment *seg;
 	struct fvp_log_buffer *buffer = buffer_get(log);
 	int err;
 
 	if (!buffer)
 		return -EAGAIN;
-	block.segment_gen = log->next_gen;
-	seg = fvp_segment_take(pool, block.segment_gen);
+	seg = fvp_segment_take(pool, log->next_gen);
 	if (!seg) {
 		/* Not by fvp_log_buffer_put(): nobody has to be told. */
 		atomic_dec(&buffer->refs);
 		return -EAGAIN;
 	}
 	log->next_gen++;
-	block.seq = block.segment_gen << 24;
-	block.tail_gen = READ_ONCE(pool->super->tail_gen);
-	block.len_sectors = pool->segment_sectors;
-	block.arg = dirty_back(pool, block.segment_gen);
-	block.legset_gen = READ_ONCE(pool->super->legset_gen);
-	memset64(buffer->mem, 0, fvp_block_bytes(&media) / sizeof(u64));
-	fvp_block_encode(&media, &block, buffer->mem);
+	fvp_log_segment_header(pool, seg->gen, buffer->mem);
 	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector, pool->block_sectors, buffer->mem,
 			 FVP_IO_FUA);
 	atomic64_add(pool->block_sectors, &pool->stats.flash_written_sectors);
@@ -113,7 +121,7 @@ static int log_open_next(struct fvp_pool *pool)
 	seg->pending = 0;
 	log->next = seg;
 	/* The sequence goes on with the generation: see docs/format.md. */
-	log->seq = max(log->seq, block.seq + 1);
+	log->seq = max(log->seq, (seg->gen << 24) + 1);
 	spin_unlock_irq(&log->lock);
 	return 0;
 }

@@ -181,17 +181,22 @@ void damage_forget(void)
 	damage_count = 0;
 }
 
-/* Sectors of the summary that ends segment number i, or 0. */
+/*
+ * Sectors of the summary that ends a segment, or 0.  It must be of the segment's present
+ * life: where an older one's lies, records may be that nothing else has.
+ */
 static u32 summary_sectors(struct fvp_dev *dev, u64 end)
 {
-	u8 bytes[FVP_SECTOR_BYTES];
-	const struct fvp_disk_block *block = (const void *)bytes;
+	u8 bytes[FVP_SECTOR_BYTES], first[FVP_SECTOR_BYTES];
+	const struct fvp_disk_block *block = (const void *)bytes, *header = (const void *)first;
 	u32 len;
 
 	store_read(dev->store, end - m.block_sectors, 1, (struct sim_data){ .bytes = bytes });
+	store_read(dev->store, end - m.segment_sectors, 1, (struct sim_data){ .bytes = first });
 	len = le32_to_cpu(block->len_sectors);
 	if (le32_to_cpu(block->magic) != FVP_BLOCK_MAGIC ||
-	    le16_to_cpu(block->kind) != FVP_BLOCK_SUMMARY || len > m.segment_sectors)
+	    le16_to_cpu(block->kind) != FVP_BLOCK_SUMMARY || len > m.segment_sectors ||
+	    block->segment_gen != header->segment_gen || block->pool_key != header->pool_key)
 		return 0;
 	return len;
 }
@@ -240,7 +245,8 @@ void corrupt_flash(void)
 
 		if (len)
 			damage(dev, end - len, len);
-		if (len && header && !m.damaged) {
+		/* Of one that is open, too: its records tell what it is. */
+		if (header && !m.damaged) {
 			damage(dev, end - m.segment_sectors, 1);
 			m.damaged = true;
 		}

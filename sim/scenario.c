@@ -190,11 +190,8 @@ static bool open_pool(void)
 		if (!m.leg_count || !legs_recover())
 			machine_replace_flash();
 	}
-	/* It opened all the same: as if what is damaged had never been written. */
-	if (m.damaged)
-		machine_lose_dirty();
+	/* It opened all the same.  What is damaged does not come back: all goes on without it. */
 	m.damaged = false;
-	/* Nor does it come back: what is opened now goes on without it. */
 	damage_forget();
 	/* All of flash has been flushed: what was found there stays. */
 	for (u32 i = 0; i < m.vol_count; i++)
