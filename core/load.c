@@ -293,6 +293,13 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		pool->log.head = fvp_place(pool->log.next_gen, 0);
 		pool->super->tail_gen = pool->log.next_gen;
 	}
+	if (pool->log.next_gen >= FVP_GEN_END / 2) {
+		snprintf(text, text_len, "%s: segment of generation %llu, which no pool reaches",
+			 fvp_host_dev_name(pool->flash[0].dev),
+			 (unsigned long long)pool->log.next_gen - 1);
+		err = -EUCLEAN;
+		goto out;
+	}
 	/* Clean content of a replica is never used. */
 	pool->load_tail_gen = pool->recover ? ~0ULL : pool->super->tail_gen;
 	err = scan_sort(pool);
@@ -311,8 +318,11 @@ bool fvp_entry_in_volume(const struct fvp_volume *vol, const struct fvp_entry *e
 {
 	if (entry->lba >= vol->sectors || entry->len_sectors > vol->sectors - entry->lba)
 		return false;
+	if (entry->kind == FVP_ENTRY_ZERO || entry->kind == FVP_ENTRY_DISCARD)
+		return entry->len_sectors <= FVP_DIRTY_LEN_MAX;
 	if (entry->kind != FVP_ENTRY_DATA)
-		return true;
+		/* Only what an origin can be told is dirty. */
+		return !(entry->flags & FVP_ENTRY_DIRTY);
 	/* As fvp_request is cut: never over a multiple of the longest request. */
 	return entry->len_sectors <= FVP_IO_SECTORS_MAX &&
 	       entry->lba / FVP_IO_SECTORS_MAX ==
@@ -361,6 +371,12 @@ static int entry_load(struct fvp_pool *pool, struct fvp_segment *seg, const stru
 
 	if (!vol)
 		return 0;
+	/* They speak of what came before them. */
+	if ((entry->kind == FVP_ENTRY_SETTLED || entry->kind == FVP_ENTRY_WATERMARK) &&
+	    entry->lba > seg->gen) {
+		atomic64_inc(&pool->stats.bad_blocks);
+		return 0;
+	}
 	if (entry->kind == FVP_ENTRY_SETTLED) {
 		if (seg->gen >= pool->load_tail_gen)
 			fvp_settle_load(vol, entry);

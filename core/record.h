@@ -94,8 +94,8 @@ static inline void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_di
 }
 
 /*
- * Decodes an entry whose data must lie in [from, end) of the segment.  0, or
- * -EUCLEAN.
+ * Decodes an entry whose data must lie in [from, end) of the segment; end itself must lie in
+ * it.  0, or -EUCLEAN.
  */
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
 

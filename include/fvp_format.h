@@ -49,6 +49,13 @@
 #define FVP_SEGMENT_SECTORS_MIN 128 /* 64 KiB; the tools never choose less than 1 MiB */
 #define FVP_SEGMENT_SECTORS_MAX 32768 /* 16 MiB */
 #define FVP_SEGMENTS_MIN 8 /* per pool */
+/*
+ * Generations of segments and of superblocks stay below this, those of leg sets and the ids of
+ * volumes below the other: no device lives to see it, and whoever adds one has room to.
+ */
+#define FVP_GEN_END (1ULL << 36)
+#define FVP_GEN32_END (1U << 31)
+#define FVP_VOLUME_SECTORS_MAX (1ULL << 46) /* 32 PiB: the index of a volume has a table by size */
 #define FVP_BLOCK_SECTORS_MAX 8
 
 /* Feature flags.  Unknown incompatible or read-only-compatible: refused. */

@@ -286,6 +286,19 @@ TEST(pool_attach_twice, "a volume is attached once")
 	finish();
 }
 
+TEST(pool_attach_too_large, "an origin that is larger than a volume can be is refused")
+{
+	struct fvp_volume *other;
+	u8 uuid[16] = { 1 };
+
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_attach(sim.pool, uuid, "large", vol->origin,
+				    FVP_VOLUME_SECTORS_MAX + 1, FVP_MODE_WRITE_BACK, &other, err,
+				    sizeof(err)),
+		  -EFBIG);
+	finish();
+}
+
 TEST(pool_two_members, "a pool without one of its devices is refused, and nothing is written")
 {
 	build(1, 20);
