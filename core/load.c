@@ -69,6 +69,7 @@ static void scan_take(struct scan *scan, struct scan_io *sio)
 		scan->dirty_gen = block.segment_gen - min_t(u64, block.arg, block.segment_gen);
 	}
 	seg->gen = block.segment_gen;
+	seg->seq = block.seq;
 }
 
 static void scan_batch(struct scan *scan, u32 first, u32 count)
@@ -253,6 +254,23 @@ static bool scan_complete(struct fvp_pool *pool, u64 newest)
 	return pool->load_count > first && pool->load_order[first]->gen <= pool->load_dirty_gen;
 }
 
+/*
+ * A watermark from beyond the newest segment that was found says that all of them are clean:
+ * its own segment is gone.  The generation is given out anew, and what is dirty there is not
+ * what it spoke of.
+ */
+static void watermarks_trim(struct fvp_pool *pool)
+{
+	u64 end = fvp_place(pool->log.next_gen, 0);
+	struct fvp_volume *vol;
+	u32 i;
+
+	for (i = 0; i < pool->super->volume_count; i++)
+		pool->super->volumes[i].watermark = min(pool->super->volumes[i].watermark, end);
+	list_for_each_entry (vol, &pool->volumes, node)
+		vol->load_watermark = min(vol->load_watermark, end);
+}
+
 int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 {
 	struct scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
@@ -270,6 +288,12 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		scan_batch(scan, first, min_t(u32, SCAN_BATCH, pool->segment_count - first));
 	err = 0;
 	newest = scan->max_gen;
+	/*
+	 * Where the newest headers are gone their generations are given out again.  What an
+	 * activation wrote, it wrote after an update of the superblock; and the sequence runs
+	 * ahead of a segment by two, as the next one is open by then.
+	 */
+	pool->log.seq_from = pool->super->generation << (FVP_LOG_SEQ_BITS + 2);
 	/*
 	 * The tail may have passed all there is: then it is the next, so that there is no gap
 	 * behind it.
@@ -300,6 +324,7 @@ int fvp_load_scan(struct fvp_pool *pool, char *text, size_t text_len)
 		err = -EUCLEAN;
 		goto out;
 	}
+	watermarks_trim(pool);
 	/* Clean content of a replica is never used. */
 	pool->load_tail_gen = pool->recover ? ~0ULL : pool->super->tail_gen;
 	err = scan_sort(pool);

@@ -65,6 +65,9 @@ struct fvp_log_waiter {
 	struct workqueue_struct *wq;
 };
 
+/* A segment has fewer records. */
+#define FVP_LOG_SEQ_BITS 24
+
 struct fvp_log {
 	spinlock_t lock; /* irq-safe: protects all below */
 	struct fvp_segment *cur;
@@ -75,6 +78,7 @@ struct fvp_log {
 	u32 inflight;
 	u64 seq; /* of the next record */
 	u64 next_gen;
+	u64 seq_from; /* immutable: no earlier activation has given this out */
 	/*
 	 * Records in log order, open, being copied into or in flight: records[n % FVP_LOG_RECORDS]
 	 * for n from records_from to records_to.  The others are free.

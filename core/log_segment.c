@@ -89,7 +89,7 @@ static int log_open_next(struct fvp_pool *pool)
 		return -EAGAIN;
 	}
 	log->next_gen++;
-	block.seq = block.segment_gen << 24;
+	block.seq = log->seq_from + (block.segment_gen << FVP_LOG_SEQ_BITS);
 	block.tail_gen = READ_ONCE(pool->super->tail_gen);
 	block.len_sectors = pool->segment_sectors;
 	block.arg = dirty_back(pool, block.segment_gen);
@@ -109,6 +109,7 @@ static int log_open_next(struct fvp_pool *pool)
 	spin_lock_irq(&log->lock);
 	seg->ram = buffer->mem;
 	seg->buffer = buffer;
+	seg->seq = block.seq;
 	seg->pending = 0;
 	log->next = seg;
 	/* The sequence goes on with the generation: see docs/format.md. */
@@ -141,7 +142,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen,
+		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen, seg->seq,
 					  READ_ONCE(pool->super->tail_gen));
 		err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start,
 				 pool->segment_sectors - start,

@@ -136,7 +136,8 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	}
 }
 
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen)
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 seq,
+		      u64 tail_gen)
 {
 	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *from, *low, *high;
 	u32 seg = media->segment_sectors, count, room;
@@ -152,6 +153,7 @@ u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64
 	}
 	count = (u32)(footer - low);
 	block.segment_gen = gen;
+	block.seq = seq;
 	block.tail_gen = tail_gen;
 	block.offset_sectors = seg - media->block_sectors;
 	block.len_sectors = fvp_summary_sectors(media, count);

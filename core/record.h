@@ -112,9 +112,11 @@ static inline struct fvp_disk_entry *fvp_ram_entry(const struct fvp_media *media
 }
 
 /*
- * Builds the summary of a segment of generation gen at its end: of those of its first `entries`
- * entries (fvp_ram_entry()) that are not void.  Returns the summary's first sector.
+ * Builds the summary of a segment of generation gen, whose header has seq, at its end: of those
+ * of its first `entries` entries (fvp_ram_entry()) that are not void.  Returns the summary's
+ * first sector.
  */
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen);
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 seq,
+		      u64 tail_gen);
 
 #endif /* FVP_RECORD_H */

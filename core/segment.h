@@ -42,6 +42,7 @@ struct fvp_segment {
 	struct fvp_dev *dev; /* immutable */
 	u64 sector; /* immutable: where it begins on dev */
 	u64 gen;
+	u64 seq; /* of its header */
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
 	u32 dirty; /* entries that the origin does not have; log->lock */

@@ -102,7 +102,7 @@ static u32 scan_pass(struct fvp_pool *pool, struct fvp_segment *seg, const void 
 	while (at < pool->segment_sectors) {
 		if (fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
 				     at, &block) ||
-		    block.segment_gen != seg->gen) {
+		    block.segment_gen != seg->gen || block.seq <= seg->seq) {
 			at++;
 			continue;
 		}
@@ -159,7 +159,7 @@ int fvp_segment_read_entries(struct fvp_pool *pool, struct fvp_segment *seg,
 	if (!err)
 		out->bytes_read += fvp_block_bytes(&media);
 	if (!err && !fvp_block_decode(&media, footer, FVP_BLOCK_SUMMARY, at, &block) &&
-	    block.segment_gen == seg->gen) {
+	    block.segment_gen == seg->gen && block.seq == seg->seq) {
 		err = summary_read(pool, seg, &block, out);
 		if (err == -EUCLEAN)
 			atomic64_inc(&pool->stats.bad_blocks);

@@ -234,7 +234,12 @@ struct fvp_disk_block {
 	__le32 arg;
 	__le64 pool_key;
 	__le64 segment_gen;
-	__le64 seq; /* of the record; orders all records of a pool */
+	/*
+	 * record: orders all records of a pool.  Segment header: what is in the segment has a
+	 * higher one, but its summary the same: so a generation that is given out again is not
+	 * taken for what it was before.
+	 */
+	__le64 seq;
 	__le64 tail_gen; /* as known when this was written */
 	__le32 legset_gen; /* generation of the leg set the record was sent to */
 	__le32 offset_sectors; /* own position in the segment */

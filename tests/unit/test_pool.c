@@ -346,3 +346,32 @@ TEST(pool_super_damaged_b, "with copy B damaged, the next update does not begin 
 {
 	first_write_after_damage_of(1);
 }
+
+/*
+ * The headers of the segment in use and of the next are gone: their generations are given out
+ * again, to the same segments, and what lies in those has them, too.
+ */
+TEST(pool_header_gone, "records of a segment whose header is lost do not come back")
+{
+	static const u8 zeroes[FVP_SECTOR_BYTES];
+
+	start(1, 20);
+	fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK);
+	oracle_write_back(vol->oracle);
+	io(FVP_REQ_WRITE, 0, 8);
+	io(FVP_REQ_WRITE, 100, 8);
+	stop(FVP_DETACH_KEEP);
+	for (u32 i = 0; i < 4; i++)
+		store_poke(m.flash[0]->store, FVP_FIRST_SEGMENT_SECTOR + i * m.segment_sectors, 1,
+			   (struct sim_data){ .bytes = (u8 *)zeroes });
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	/* Shorter than what lies behind it. */
+	io(FVP_REQ_WRITE, 100, 1);
+	io(FVP_REQ_FLUSH, 0, 0);
+	machine_crash();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	io(FVP_REQ_READ, 96, 16);
+	finish();
+}

@@ -221,7 +221,7 @@ TEST(summary_is_the_entries, "a summary holds the entries of all records, in ord
 					j == 2 ? (struct fvp_disk_entry){ 0 }
 					       : disk->entries[j - (j > 2)];
 		}
-		start = fvp_summary_build(&media, seg, records * 4, 9, 4);
+		start = fvp_summary_build(&media, seg, records * 4, 9, 55, 4);
 		EXPECT(start >= at && start < SEG_SECTORS);
 		EXPECT_EQ(fvp_block_decode(&media, seg + (SEG_SECTORS - b) * FVP_SECTOR_BYTES,
 					   FVP_BLOCK_SUMMARY, SEG_SECTORS - b, &block),
