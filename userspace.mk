@@ -32,7 +32,12 @@ UNIT_ASAN_OBJS = $(call user_objs,asan,$(SHIM_SRCS) $(CORE_SRCS) $(SIM_LIB_SRCS)
 
 # Fuzz targets are fuzz/fuzz_<name>.c, each with a corpus fuzz/corpus/<name>/.
 FUZZ_NAMES = $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
-FUZZ_CORE_SRCS = core/super.c core/record.c
+FUZZ_FORMAT_SRCS = $(SHIM_BASE_SRCS) core/super.c core/record.c
+# What a target links beside its own file.
+FUZZ_SRCS_super = $(FUZZ_FORMAT_SRCS)
+FUZZ_SRCS_segment = $(FUZZ_FORMAT_SRCS)
+FUZZ_IMAGE_SRCS = $(wildcard fuzz/image*.c) $(SHIM_SRCS) $(CORE_SRCS)
+FUZZ_SRCS_image = $(FUZZ_IMAGE_SRCS)
 
 $(USER_OUT)/user/plain/%.o: %.c
 	@mkdir -p $(@D)
@@ -44,7 +49,8 @@ $(USER_OUT)/user/asan/%.o: %.c
 
 $(USER_OUT)/user/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(USER_CFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+	$(FUZZ_CC) $(USER_CFLAGS) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=undefined -c $< -o $@
 
 $(USER_OUT)/fvp-sim: $(SIM_OBJS)
 	$(USER_CC) $(USER_CFLAGS) $^ -o $@
@@ -59,16 +65,17 @@ $(USER_OUT)/unit-asan: $(UNIT_ASAN_OBJS)
 	$(USER_CC) $(USER_CFLAGS) $(ASAN_CFLAGS) $^ -o $@
 
 # Fuzz targets twice: with libFuzzer, and with a main that replays files.
-$(USER_OUT)/fuzz_%: $(USER_OUT)/user/fuzz/fuzz/fuzz_%.o \
-		$(call user_objs,fuzz,$(SHIM_BASE_SRCS) $(FUZZ_CORE_SRCS))
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $^ -o $@
+define fuzz_target
+$(USER_OUT)/fuzz_$(1): $(USER_OUT)/user/fuzz/fuzz/fuzz_$(1).o $$(call user_objs,fuzz,$$(FUZZ_SRCS_$(1)))
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $$^ -o $$@
 
-$(USER_OUT)/replay_%: $(USER_OUT)/user/asan/fuzz/fuzz_%.o $(USER_OUT)/user/asan/fuzz/replay.o \
-		$(call user_objs,asan,$(SHIM_BASE_SRCS) $(FUZZ_CORE_SRCS))
-	$(USER_CC) $(ASAN_CFLAGS) $^ -o $@
+$(USER_OUT)/replay_$(1): $(USER_OUT)/user/asan/fuzz/fuzz_$(1).o $(USER_OUT)/user/asan/fuzz/replay.o \
+		$$(call user_objs,asan,$$(FUZZ_SRCS_$(1)))
+	$(USER_CC) $(ASAN_CFLAGS) $$^ -o $$@
+endef
+$(foreach n,$(FUZZ_NAMES),$(eval $(call fuzz_target,$(n))))
 
-$(USER_OUT)/fuzz-seeds: $(USER_OUT)/user/plain/fuzz/seeds.o \
-		$(call user_objs,plain,$(SHIM_BASE_SRCS) $(FUZZ_CORE_SRCS))
+$(USER_OUT)/fuzz-seeds: $(call user_objs,plain,$(wildcard fuzz/seeds*.c) $(FUZZ_IMAGE_SRCS))
 	$(USER_CC) $(USER_CFLAGS) $^ -o $@
 
 .PHONY: check-unit check-sim check-sim-asan check-defects check-fuzz fuzz fuzz-corpus
@@ -89,10 +96,11 @@ check-defects: $(USER_OUT)/fvp-sim
 check-fuzz: $(foreach n,$(FUZZ_NAMES),$(USER_OUT)/replay_$(n))
 	@set -e; for n in $(FUZZ_NAMES); do $(USER_OUT)/replay_$$n fuzz/corpus/$$n/*; done
 
+# All targets together take SECONDS.
 fuzz: $(foreach n,$(FUZZ_NAMES),$(USER_OUT)/fuzz_$(n))
 	@set -e; for n in $(FUZZ_NAMES); do \
 		mkdir -p $(USER_OUT)/corpus/$$n; \
-		$(USER_OUT)/fuzz_$$n -max_total_time=$(SECONDS) -max_len=65536 \
+		$(USER_OUT)/fuzz_$$n -max_total_time=$$(($(SECONDS) / $(words $(FUZZ_NAMES)))) -max_len=65536 \
 			$(USER_OUT)/corpus/$$n fuzz/corpus/$$n; \
 	done
 

@@ -125,7 +125,7 @@ static void header_mend(struct fvp_pool *pool, const struct fvp_segment *seg, vo
 
 	if (fvp_block_decode(&media, mem, FVP_BLOCK_SEGMENT, 0, &block) ||
 	    block.segment_gen != seg->gen)
-		fvp_log_segment_header(pool, seg->gen, mem);
+		fvp_log_segment_header(pool, seg, mem);
 }
 
 /* Copies all of a segment from flash to a slot. */

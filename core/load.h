@@ -21,6 +21,15 @@ struct fvp_pool;
  */
 int fvp_load_scan(struct fvp_pool *pool, char *err, size_t err_len);
 
+/* May flash hold the only copy of acknowledged writes?  By the superblock. */
+bool fvp_load_may_be_dirty(const struct fvp_pool *pool);
+
+/*
+ * Nothing is lost yet, and nothing is to be guessed: what may hold acknowledged writes
+ * has to be readable.  -EUCLEAN, and what to do about it in err.
+ */
+int fvp_load_dirty_missing(struct fvp_pool *pool, u64 gen, char *err, size_t err_len);
+
 /*
  * Loads the segments that may hold dirty data, newest first; they must be readable.  Before
  * any I/O is served.  0 or -errno with a message in err.  Sleeps.

@@ -66,6 +66,20 @@ struct fvp_log_waiter {
 	struct workqueue_struct *wq;
 };
 
+/* A segment has fewer records. */
+#define FVP_LOG_SEQ_BITS 24
+/*
+ * An activation's first number is a multiple of so many bits more: the sequence runs ahead
+ * of a segment by two, as the next one is open by then.
+ */
+#define FVP_LOG_SEQ_FROM_BITS (FVP_LOG_SEQ_BITS + 2)
+
+/* The sequence number of a segment's header. */
+static inline u64 fvp_log_header_seq(u64 seq_from, u64 gen)
+{
+	return seq_from + (gen << FVP_LOG_SEQ_BITS);
+}
+
 struct fvp_log {
 	spinlock_t lock; /* irq-safe: protects all below */
 	struct fvp_segment *cur;
@@ -76,6 +90,7 @@ struct fvp_log {
 	u32 inflight;
 	u64 seq; /* of the next record */
 	u64 next_gen;
+	u64 seq_from; /* immutable: no earlier activation has given this out */
 	/*
 	 * Records in log order, open, being copied into or in flight: records[n % FVP_LOG_RECORDS]
 	 * for n from records_from to records_to.  The others are free.
@@ -188,8 +203,8 @@ bool fvp_log_idle(struct fvp_pool *pool);
 /* Seals the current segment and waits until nothing is in flight.  For closing. Sleeps. */
 void fvp_log_stop(struct fvp_pool *pool);
 
-/* Writes the header of a segment of that generation, one log block, to mem.  Process context. */
-void fvp_log_segment_header(struct fvp_pool *pool, u64 gen, void *mem);
+/* Writes the header of a segment, of its gen and seq, one log block, to mem.  Process context. */
+void fvp_log_segment_header(struct fvp_pool *pool, const struct fvp_segment *seg, void *mem);
 
 /* Opens the first segment.  At activation.  0 or -errno.  Sleeps. */
 int fvp_log_start(struct fvp_pool *pool);

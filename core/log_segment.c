@@ -66,17 +66,17 @@ static u32 dirty_back(struct fvp_pool *pool, u64 gen)
 	return from < gen ? (u32)(gen - from) : 0;
 }
 
-void fvp_log_segment_header(struct fvp_pool *pool, u64 gen, void *mem)
+void fvp_log_segment_header(struct fvp_pool *pool, const struct fvp_segment *seg, void *mem)
 {
 	struct fvp_media media = fvp_pool_media(pool);
 	struct fvp_block block = {
 		.kind = FVP_BLOCK_SEGMENT,
-		.segment_gen = gen,
-		.seq = gen << 24,
+		.segment_gen = seg->gen,
+		.seq = seg->seq,
 		.tail_gen = READ_ONCE(pool->super->tail_gen),
 		.legset_gen = READ_ONCE(pool->super->legset_gen),
 		.len_sectors = pool->segment_sectors,
-		.arg = dirty_back(pool, gen),
+		.arg = dirty_back(pool, seg->gen),
 	};
 
 	memset64(mem, 0, fvp_block_bytes(&media) / sizeof(u64));
@@ -104,7 +104,8 @@ static int log_open_next(struct fvp_pool *pool)
 		return -EAGAIN;
 	}
 	log->next_gen++;
-	fvp_log_segment_header(pool, seg->gen, buffer->mem);
+	seg->seq = fvp_log_header_seq(log->seq_from, seg->gen);
+	fvp_log_segment_header(pool, seg, buffer->mem);
 	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector, pool->block_sectors, buffer->mem,
 			 FVP_IO_FUA);
 	atomic64_add(pool->block_sectors, &pool->stats.flash_written_sectors);
@@ -121,7 +122,7 @@ static int log_open_next(struct fvp_pool *pool)
 	seg->pending = 0;
 	log->next = seg;
 	/* The sequence goes on with the generation: see docs/format.md. */
-	log->seq = max(log->seq, (seg->gen << 24) + 1);
+	log->seq = max(log->seq, seg->seq + 1);
 	spin_unlock_irq(&log->lock);
 	return 0;
 }
@@ -150,7 +151,7 @@ static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 	u32 start;
 
 	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen,
+		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen, seg->seq,
 					  READ_ONCE(pool->super->tail_gen));
 		err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start,
 				 pool->segment_sectors - start,

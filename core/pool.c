@@ -107,6 +107,14 @@ static int members_check(struct fvp_pool *pool, struct open_args *args)
 		if (other->generation > args->super[newest]->generation)
 			newest = i;
 	}
+	first = args->super[newest];
+	/* From here on they are counted on, and have to stay in their bounds. */
+	if (first->generation >= FVP_GEN_END / 2 || first->legset_gen >= FVP_GEN32_END / 2 ||
+	    first->next_volume_id >= FVP_GEN32_END / 2) {
+		snprintf(args->err, args->err_len, "%s: its superblock counts what no pool reaches",
+			 fvp_host_dev_name(pool->flash[newest].dev));
+		return -EUCLEAN;
+	}
 	pool->super = args->super[newest];
 	args->super[newest] = NULL;
 	memcpy(pool->uuid, pool->super->pool_uuid, 16);

@@ -54,10 +54,11 @@ static bool block_fits(const struct fvp_media *media, const struct fvp_block *bl
 		return !block->offset_sectors && block->len_sectors == seg && !block->entry_count;
 	case FVP_BLOCK_RECORD:
 		return block->header_sectors >= 1 && block->header_sectors <= b &&
-		       block->offset_sectors >= b && block->offset_sectors < seg &&
+		       block->offset_sectors >= b && block->offset_sectors < seg - b &&
 		       !((block->offset_sectors + block->header_sectors) % b) &&
 		       block->len_sectors >= block->header_sectors &&
-		       block->len_sectors <= seg - block->offset_sectors &&
+		       /* The last block is the summary's. */
+		       block->len_sectors <= seg - b - block->offset_sectors &&
 		       block->entry_count >= 1 &&
 		       block->entry_count <= FVP_RECORD_ENTRIES((u32)block->header_sectors);
 	case FVP_BLOCK_SUMMARY:
@@ -97,6 +98,8 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 	block->len_sectors = le32_to_cpu(disk->len_sectors);
 	block->entry_count = le32_to_cpu(disk->entry_count);
 	block->arg = le32_to_cpu(disk->arg);
+	if (block->segment_gen >= FVP_GEN_END)
+		return -EUCLEAN;
 	/* First: what the checksum covers must lie in the segment. */
 	if (!block_fits(media, block) || le16_to_cpu(disk->version) != FVP_FORMAT_VERSION ||
 	    le32_to_cpu(disk->crc) != block_crc(mem, block_crc_bytes(kind, block->entry_count)))
@@ -114,7 +117,8 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	entry->kind = le16_to_cpu(disk->kind);
 	entry->flags = le16_to_cpu(disk->flags);
 	entry->arg = le32_to_cpu(disk->arg);
-	if (entry->lba >= 1ULL << 55)
+	/* An entry without data has a place all the same: where its data would be. */
+	if (entry->lba >= 1ULL << 55 || entry->offset_sectors > end)
 		return -EUCLEAN;
 	switch (entry->kind) {
 	case FVP_ENTRY_VOID:
@@ -125,7 +129,9 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 		return entry->len_sectors ? 0 : -EUCLEAN;
 	case FVP_ENTRY_SETTLED:
 	case FVP_ENTRY_WATERMARK:
-		return entry->len_sectors <= FVP_SEGMENT_SECTORS_MAX ? 0 : -EUCLEAN;
+		return entry->len_sectors <= FVP_SEGMENT_SECTORS_MAX && entry->lba < FVP_GEN_END
+			       ? 0
+			       : -EUCLEAN;
 	case FVP_ENTRY_DATA:
 		if (!entry->len_sectors || entry->offset_sectors < from ||
 		    entry->offset_sectors >= end ||
@@ -138,7 +144,8 @@ int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struc
 	}
 }
 
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen)
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 seq,
+		      u64 tail_gen)
 {
 	struct fvp_disk_entry *footer = fvp_ram_entry(media, ram, 0) + 1, *from, *low, *high;
 	u32 seg = media->segment_sectors, count, room;
@@ -154,6 +161,7 @@ u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64
 	}
 	count = (u32)(footer - low);
 	block.segment_gen = gen;
+	block.seq = seq;
 	block.tail_gen = tail_gen;
 	block.offset_sectors = seg - media->block_sectors;
 	block.len_sectors = fvp_summary_sectors(media, count);

@@ -97,8 +97,8 @@ static inline void fvp_entry_encode(const struct fvp_entry *entry, struct fvp_di
 }
 
 /*
- * Decodes an entry whose data must lie in [from, end) of the segment.  0, or
- * -EUCLEAN.
+ * Decodes an entry whose data must lie in [from, end) of the segment; end itself must lie in
+ * it.  0, or -EUCLEAN.
  */
 int fvp_entry_decode(const struct fvp_disk_entry *disk, u32 from, u32 end, struct fvp_entry *entry);
 
@@ -115,9 +115,11 @@ static inline struct fvp_disk_entry *fvp_ram_entry(const struct fvp_media *media
 }
 
 /*
- * Builds the summary of a segment of generation gen at its end: of those of its first `entries`
- * entries (fvp_ram_entry()) that are not void.  Returns the summary's first sector.
+ * Builds the summary of a segment of generation gen, whose header has seq, at its end: of those
+ * of its first `entries` entries (fvp_ram_entry()) that are not void.  Returns the summary's
+ * first sector.
  */
-u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 tail_gen);
+u32 fvp_summary_build(const struct fvp_media *media, void *ram, u32 entries, u64 gen, u64 seq,
+		      u64 tail_gen);
 
 #endif /* FVP_RECORD_H */

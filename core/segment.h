@@ -42,6 +42,7 @@ struct fvp_segment {
 	struct fvp_dev *dev; /* immutable */
 	u64 sector; /* immutable: where it begins on dev */
 	u64 gen;
+	u64 seq; /* of its header */
 	struct list_head node; /* in free or order; segs->lock */
 	u32 pending; /* records in flight; log->lock */
 	u32 dirty; /* entries that the origin does not have; log->lock */
@@ -110,10 +111,11 @@ struct fvp_segment_entries {
 };
 
 /*
- * The newest generation of any record on the segment, whose header is damaged; 0: it has
- * none of this pool.  0 or -errno.  Sleeps.
+ * The newest generation of any record on the segment, whose header is damaged, and the
+ * sequence number that the header had; 0: it has no records of this pool.  0 or -errno.
+ * Sleeps.
  */
-int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen);
+int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen, u64 *seq);
 
 /* 0 or -errno; free with kvfree(out->entry).  Sleeps. */
 int fvp_segment_read_entries(struct fvp_pool *pool, struct fvp_segment *seg,

@@ -102,7 +102,7 @@ static u32 scan_pass(struct fvp_pool *pool, struct fvp_segment *seg, const void 
 	while (at < pool->segment_sectors) {
 		if (fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
 				     at, &block) ||
-		    block.segment_gen != seg->gen) {
+		    block.segment_gen != seg->gen || block.seq <= seg->seq) {
 			at++;
 			continue;
 		}
@@ -130,7 +130,7 @@ static void *segment_read(struct fvp_pool *pool, struct fvp_segment *seg)
 	return ERR_PTR(err);
 }
 
-int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen)
+int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, u64 *gen, u64 *seq)
 {
 	struct fvp_media media = fvp_pool_media(pool);
 	void *mem = segment_read(pool, seg);
@@ -139,14 +139,21 @@ int fvp_segment_read_generation(struct fvp_pool *pool, struct fvp_segment *seg, 
 
 	if (IS_ERR(mem))
 		return PTR_ERR(mem);
-	*gen = 0;
+	*gen = *seq = 0;
 	for (at = pool->block_sectors; at < pool->segment_sectors; at++) {
-		if (!fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
-				      at, &block))
-			*gen = max(*gen, block.segment_gen);
 		cond_resched();
+		if (fvp_block_decode(&media, mem + (size_t)at * FVP_SECTOR_BYTES, FVP_BLOCK_RECORD,
+				     at, &block) ||
+		    block.segment_gen < *gen || (block.segment_gen == *gen && block.seq < *seq))
+			continue;
+		*gen = block.segment_gen;
+		*seq = block.seq;
 	}
 	kvfree(mem);
+	/* Of the last record: from there to the beginning of its activation. */
+	*seq = fvp_log_header_seq(
+		round_down(*seq - fvp_log_header_seq(0, *gen), 1ULL << FVP_LOG_SEQ_FROM_BITS),
+		*gen);
 	return 0;
 }
 
@@ -190,7 +197,7 @@ int fvp_segment_read_entries(struct fvp_pool *pool, struct fvp_segment *seg,
 	if (!err)
 		out->bytes_read += fvp_block_bytes(&media);
 	if (!err && !fvp_block_decode(&media, footer, FVP_BLOCK_SUMMARY, at, &block) &&
-	    block.segment_gen == seg->gen) {
+	    block.segment_gen == seg->gen && block.seq == seg->seq) {
 		err = summary_read(pool, seg, &block, out);
 		if (err == -EUCLEAN)
 			atomic64_inc(&pool->stats.bad_blocks);

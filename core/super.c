@@ -135,6 +135,11 @@ static int geometry_check(const struct fvp_disk_super *disk, u64 device_sectors,
 	if (le32_to_cpu(disk->volume_count) > FVP_VOLUMES_MAX ||
 	    le32_to_cpu(disk->pinned_count) > FVP_PINNED_MAX)
 		return -EUCLEAN;
+	if (le64_to_cpu(disk->generation) >= FVP_GEN_END ||
+	    le64_to_cpu(disk->tail_gen) >= FVP_GEN_END ||
+	    le32_to_cpu(disk->legset_gen) >= FVP_GEN32_END ||
+	    le32_to_cpu(disk->next_volume_id) >= FVP_GEN32_END)
+		return -EUCLEAN;
 	if (sectors > device_sectors) {
 		*why = "the device is smaller than its superblock says";
 		return -EFBIG;
@@ -172,6 +177,17 @@ int fvp_super_peek(const void *in, u64 device_sectors, u32 *bytes, const char **
 	return 0;
 }
 
+/* A volume has one line, and an id of its own: entries would be two volumes' otherwise. */
+static bool volume_twice(const struct fvp_super *super, u32 line)
+{
+	const struct fvp_super_volume *vol = &super->volumes[line], *other = super->volumes;
+
+	for (; other < vol; other++)
+		if (other->id == vol->id || !memcmp(other->uuid, vol->uuid, sizeof(vol->uuid)))
+			return true;
+	return false;
+}
+
 static int volumes_check(const struct fvp_super *super)
 {
 	u32 i;
@@ -180,8 +196,8 @@ static int volumes_check(const struct fvp_super *super)
 		const struct fvp_super_volume *vol = &super->volumes[i];
 
 		if (!vol->id || vol->id >= super->next_volume_id || vol->state > FVP_VOLUME_KEPT ||
-		    vol->size_sectors > (1ULL << 55) || vol->legs >> FVP_LEGS_MAX ||
-		    vol->legs_min > hweight8(vol->legs))
+		    vol->size_sectors > FVP_VOLUME_SECTORS_MAX || vol->legs >> FVP_LEGS_MAX ||
+		    vol->legs_min > hweight8(vol->legs) || volume_twice(super, i))
 			return -EUCLEAN;
 	}
 	for (i = 0; i < super->pinned_count; i++)

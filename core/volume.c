@@ -199,6 +199,11 @@ int fvp_volume_attach(struct fvp_pool *pool, const u8 uuid[16], const char *name
 			 fvp_host_dev_name(origin));
 		return -EINVAL;
 	}
+	if (sectors > FVP_VOLUME_SECTORS_MAX) {
+		snprintf(err, err_len, "%s: larger than a volume can be, which is 32 PiB",
+			 fvp_host_dev_name(origin));
+		return -EFBIG;
+	}
 	mutex_lock(&pool->super_mutex);
 	vol = fvp_volume_find(pool, uuid);
 	if (vol && vol->attached) {

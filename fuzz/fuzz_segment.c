@@ -48,6 +48,7 @@ static u64 entries_read(const struct fvp_disk_entry *disk, u32 count, u32 from, 
 	for (u32 i = 0; i < count; i++) {
 		if (fvp_entry_decode(&disk[i], from, end, &entry))
 			continue;
+		check(entry.offset_sectors <= end, "a place outside the segment");
 		if (entry.kind == FVP_ENTRY_DATA) {
 			check(entry.len_sectors && entry.offset_sectors >= from &&
 				      (u64)entry.offset_sectors + entry.len_sectors <= end,
@@ -69,7 +70,8 @@ static void try_block(const struct fvp_media *media, const u8 *seg, u32 at)
 	if (!fvp_block_decode(media, mem, FVP_BLOCK_SEGMENT, at, &block))
 		check(!at, "a segment header inside a segment");
 	if (!fvp_block_decode(media, mem, FVP_BLOCK_RECORD, at, &block)) {
-		check(at + block.len_sectors <= SEG_SECTORS, "a record over the segment's end");
+		check(at + block.len_sectors <= SEG_SECTORS - media->block_sectors,
+		      "a record over the segment's end");
 		check(fvp_header_bytes(block.entry_count) <=
 			      (u32)block.header_sectors * FVP_SECTOR_BYTES,
 		      "entries over the header's end");

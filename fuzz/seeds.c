@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 
 #include "record.h"
+#include "seeds.h"
 #include "super.h"
 
 static const char *root;
 
-static void write_file(const char *target, const char *name, u8 options, const void *data,
-		       size_t bytes)
+void seeds_write(const char *target, const char *name, const void *data, size_t bytes)
 {
 	char path[512];
 	FILE *file;
@@ -22,11 +22,22 @@ static void write_file(const char *target, const char *name, u8 options, const v
 	mkdir(path, 0755);
 	snprintf(path, sizeof(path), "%s/%s/%s", root, target, name);
 	file = fopen(path, "wb");
-	if (!file || fputc(options, file) == EOF || fwrite(data, 1, bytes, file) != bytes ||
-	    fclose(file)) {
+	if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file)) {
 		perror(path);
 		exit(1);
 	}
+}
+
+/* With the byte of options in front that these targets want. */
+static void write_file(const char *target, const char *name, u8 options, const void *data,
+		       size_t bytes)
+{
+	u8 *whole = malloc(bytes + 1);
+
+	whole[0] = options;
+	memcpy(whole + 1, data, bytes);
+	seeds_write(target, name, whole, bytes + 1);
+	free(whole);
 }
 
 static void seed_super(const char *name, u32 volumes, u32 block_sectors, u8 options)
@@ -46,6 +57,7 @@ static void seed_super(const char *name, u32 volumes, u32 block_sectors, u8 opti
 	super.next_volume_id = volumes + 1;
 	for (u32 i = 0; i < volumes; i++) {
 		super.volumes[i].id = i + 1;
+		super.volumes[i].uuid[0] = (u8)(0x70 + i);
 		super.volumes[i].state = 1;
 		super.volumes[i].size_sectors = 4096;
 		strcpy(super.volumes[i].name, "v");
@@ -96,7 +108,7 @@ static void seed_segment(const char *name, u32 block_sectors, u32 records, bool 
 	}
 	if (sealed) {
 		/* Short: the summary goes behind the records, the target puts it in place. */
-		u32 start = fvp_summary_build(&media, seg, 2 * records, 5, 1);
+		u32 start = fvp_summary_build(&media, seg, 2 * records, 5, 0, 1);
 		u32 len = 128 - start;
 
 		memmove(seg + at * FVP_SECTOR_BYTES, seg + start * FVP_SECTOR_BYTES,
@@ -122,5 +134,6 @@ int main(int argc, char **argv)
 	seed_segment("open-4k-fix", 8, 1, false, 3);
 	seed_segment("sealed-fix", 1, 2, true, 6);
 	seed_segment("sealed", 1, 2, true, 4);
+	seeds_image();
 	return 0;
 }

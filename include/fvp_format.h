@@ -49,6 +49,13 @@
 #define FVP_SEGMENT_SECTORS_MIN 128 /* 64 KiB; the tools never choose less than 1 MiB */
 #define FVP_SEGMENT_SECTORS_MAX 32768 /* 16 MiB */
 #define FVP_SEGMENTS_MIN 8 /* per pool */
+/*
+ * Generations of segments and of superblocks stay below this, those of leg sets and the ids of
+ * volumes below the other: no device lives to see it, and whoever adds one has room to.
+ */
+#define FVP_GEN_END (1ULL << 36)
+#define FVP_GEN32_END (1U << 31)
+#define FVP_VOLUME_SECTORS_MAX (1ULL << 46) /* 32 PiB: the index of a volume has a table by size */
 #define FVP_BLOCK_SECTORS_MAX 8
 
 /* Feature flags.  Unknown incompatible or read-only-compatible: refused. */
@@ -227,7 +234,12 @@ struct fvp_disk_block {
 	__le32 arg;
 	__le64 pool_key;
 	__le64 segment_gen;
-	__le64 seq; /* of the record; orders all records of a pool */
+	/*
+	 * record: orders all records of a pool.  Segment header: what is in the segment has a
+	 * higher one, but its summary the same: so a generation that is given out again is not
+	 * taken for what it was before.
+	 */
+	__le64 seq;
 	__le64 tail_gen; /* as known when this was written */
 	__le32 legset_gen; /* generation of the leg set the record was sent to */
 	__le32 offset_sectors; /* own position in the segment */

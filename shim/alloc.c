@@ -8,6 +8,20 @@
 
 #include "env.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SHIM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHIM_ASAN 1
+#endif
+#endif
+#ifdef SHIM_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, bytes) ((void)(p))
+#define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)(p))
+#endif
+
 struct header {
 	struct list_head node;
 	size_t bytes;
@@ -25,6 +39,43 @@ bool (*shim_alloc_fail_hook)(gfp_t flags);
 static LIST_HEAD(live);
 static u64 live_bytes;
 static u64 live_count;
+
+/*
+ * Large blocks are kept for those of the same size: to get them from the system anew, page
+ * by page, would take most of the time of a short run.
+ */
+#define LARGE_BYTES (256 * 1024)
+#define LARGE_KEPT 32
+#define FILL_BYTES_MAX 4096 /* of a large one */
+
+static struct header *kept[LARGE_KEPT];
+
+static struct header *block_get(size_t bytes)
+{
+	struct header *h;
+
+	for (u32 i = 0; bytes >= LARGE_BYTES && i < LARGE_KEPT; i++) {
+		h = kept[i];
+		if (!h || h->bytes != bytes)
+			continue;
+		kept[i] = NULL;
+		ASAN_UNPOISON_MEMORY_REGION(h + 1, bytes);
+		return h;
+	}
+	return aligned_alloc(64, round_up(sizeof(*h) + bytes, 64));
+}
+
+static void block_put(struct header *h)
+{
+	for (u32 i = 0; h->bytes >= LARGE_BYTES && i < LARGE_KEPT; i++) {
+		if (kept[i])
+			continue;
+		kept[i] = h;
+		ASAN_POISON_MEMORY_REGION(h + 1, h->bytes);
+		return;
+	}
+	free(h);
+}
 
 static struct header *header_of(const void *p)
 {
@@ -44,7 +95,7 @@ void *shim_alloc(size_t bytes, gfp_t flags, const char *where)
 		shim_might_sleep_hook(where);
 	if (shim_alloc_fail_hook && !(flags & __GFP_NOFAIL) && shim_alloc_fail_hook(flags))
 		return NULL;
-	h = aligned_alloc(64, round_up(sizeof(*h) + bytes, 64));
+	h = block_get(bytes);
 	if (!h)
 		shim_die("out of memory for %zu bytes at %s", bytes, where);
 	h->bytes = bytes;
@@ -58,7 +109,7 @@ void *shim_alloc(size_t bytes, gfp_t flags, const char *where)
 	if (flags & SHIM_GFP_ZERO)
 		memset(p, 0, bytes);
 	else
-		memset(p, 0xa5, bytes);
+		memset(p, 0xa5, bytes < LARGE_BYTES ? bytes : FILL_BYTES_MAX);
 	return p;
 }
 
@@ -73,8 +124,8 @@ void shim_free(const void *p)
 	live_bytes -= h->bytes;
 	live_count--;
 	h->magic = MAGIC_FREE;
-	memset((void *)(h + 1), 0x6b, min_t(size_t, h->bytes, 4096));
-	free(h);
+	memset((void *)(h + 1), 0x6b, min_t(size_t, h->bytes, FILL_BYTES_MAX));
+	block_put(h);
 }
 
 void *shim_realloc(const void *p, size_t bytes, gfp_t flags, const char *where)

@@ -230,13 +230,16 @@ static int leg_whole(void)
 	for (u32 i = 0; i < m.flash_count; i++)
 		if (dev_super(m.flash[i]))
 			newest = max(newest, super.legset_gen);
+	/* Also one that is out of the set may know that another is. */
+	for (u32 i = 0; i < m.leg_count; i++)
+		if (m.leg_added[i] && dev_super(m.leg[i]))
+			newest = max(newest, super.legset_gen);
 	for (u32 i = 0; i < m.leg_count; i++) {
 		struct fvp_dev *dev = m.leg[i];
 
 		if (!m.leg_added[i] || dev->dead || !dev_super(dev) || super.legset_gen < newest ||
 		    !(super.legs[super.leg_index].flags & FVP_LEG_IN_SYNC))
 			continue;
-		newest = super.legset_gen;
 		found = (int)i;
 	}
 	return found;

@@ -286,6 +286,19 @@ TEST(pool_attach_twice, "a volume is attached once")
 	finish();
 }
 
+TEST(pool_attach_too_large, "an origin that is larger than a volume can be is refused")
+{
+	struct fvp_volume *other;
+	u8 uuid[16] = { 1 };
+
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_attach(sim.pool, uuid, "large", vol->origin,
+				    FVP_VOLUME_SECTORS_MAX + 1, FVP_MODE_WRITE_BACK, &other, err,
+				    sizeof(err)),
+		  -EFBIG);
+	finish();
+}
+
 TEST(pool_two_members, "a pool without one of its devices is refused, and nothing is written")
 {
 	build(1, 20);
@@ -381,4 +394,33 @@ TEST(pool_newest_header_damaged, "a damaged header of the newest segment brings 
 TEST(pool_newest_header_gone, "nor does one that is gone")
 {
 	newest_header_damaged(true);
+}
+
+/*
+ * The headers of the segment in use and of the next are gone: their generations are given out
+ * again, to the same segments, and what lies in those has them, too.
+ */
+TEST(pool_header_gone, "records of a segment whose header is lost do not come back")
+{
+	static const u8 zeroes[FVP_SECTOR_BYTES];
+
+	start(1, 20);
+	fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK);
+	oracle_write_back(vol->oracle);
+	io(FVP_REQ_WRITE, 0, 8);
+	io(FVP_REQ_WRITE, 100, 8);
+	stop(FVP_DETACH_KEEP);
+	for (u32 i = 0; i < 4; i++)
+		store_poke(m.flash[0]->store, FVP_FIRST_SEGMENT_SECTOR + i * m.segment_sectors, 1,
+			   (struct sim_data){ .bytes = (u8 *)zeroes });
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	/* Shorter than what lies behind it. */
+	io(FVP_REQ_WRITE, 100, 1);
+	io(FVP_REQ_FLUSH, 0, 0);
+	machine_crash();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	io(FVP_REQ_READ, 96, 16);
+	finish();
 }

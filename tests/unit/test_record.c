@@ -103,7 +103,7 @@ TEST(record_impossible, "lengths and counts that do not fit the segment are refu
 		.kind = FVP_BLOCK_RECORD,
 		.header_sectors = 1,
 		.offset_sectors = 200,
-		.len_sectors = 57,
+		.len_sectors = 56, /* the last block is not its */
 		.entry_count = 1,
 	};
 	struct fvp_block out;
@@ -111,7 +111,7 @@ TEST(record_impossible, "lengths and counts that do not fit the segment are refu
 	memset(seg, 0, sizeof(seg));
 	fvp_block_encode(&media, &block, seg);
 	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), -EUCLEAN);
-	block.len_sectors = 56;
+	block.len_sectors = 55;
 	fvp_block_encode(&media, &block, seg);
 	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), 0);
 	block.entry_count = FVP_RECORD_ENTRIES(1) + 1;
@@ -125,6 +125,40 @@ TEST(record_impossible, "lengths and counts that do not fit the segment are refu
 	block.entry_count = 0;
 	fvp_block_encode(&media, &block, seg);
 	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_RECORD, 200, &out), -EUCLEAN);
+}
+
+TEST(record_generation, "a generation that no pool reaches is refused")
+{
+	struct fvp_media media = media_of(1);
+	struct fvp_block block = { .kind = FVP_BLOCK_SEGMENT, .len_sectors = SEG_SECTORS };
+	struct fvp_block out;
+
+	memset(seg, 0, sizeof(seg));
+	block.segment_gen = FVP_GEN_END - 1;
+	fvp_block_encode(&media, &block, seg);
+	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_SEGMENT, 0, &out), 0);
+	block.segment_gen = FVP_GEN_END;
+	fvp_block_encode(&media, &block, seg);
+	EXPECT_EQ(fvp_block_decode(&media, seg, FVP_BLOCK_SEGMENT, 0, &out), -EUCLEAN);
+}
+
+TEST(entry_place, "an entry without data has a place in its record, too")
+{
+	struct fvp_entry entry = { .lba = 1,
+				   .volume = 1,
+				   .len_sectors = 8,
+				   .offset_sectors = 30,
+				   .kind = FVP_ENTRY_ZERO };
+	struct fvp_disk_entry disk;
+	struct fvp_entry out;
+
+	fvp_entry_encode(&entry, &disk);
+	EXPECT_EQ(fvp_entry_decode(&disk, 20, 30, &out), 0);
+	EXPECT_EQ(fvp_entry_decode(&disk, 20, 29, &out), -EUCLEAN);
+	entry.kind = FVP_ENTRY_WATERMARK;
+	entry.lba = FVP_GEN_END;
+	fvp_entry_encode(&entry, &disk);
+	EXPECT_EQ(fvp_entry_decode(&disk, 20, 30, &out), -EUCLEAN);
 }
 
 TEST(entry_bounds, "an entry whose data lies outside its record is refused")
@@ -187,7 +221,7 @@ TEST(summary_is_the_entries, "a summary holds the entries of all records, in ord
 					j == 2 ? (struct fvp_disk_entry){ 0 }
 					       : disk->entries[j - (j > 2)];
 		}
-		start = fvp_summary_build(&media, seg, records * 4, 9, 4);
+		start = fvp_summary_build(&media, seg, records * 4, 9, 55, 4);
 		EXPECT(start >= at && start < SEG_SECTORS);
 		EXPECT_EQ(fvp_block_decode(&media, seg + (SEG_SECTORS - b) * FVP_SECTOR_BYTES,
 					   FVP_BLOCK_SUMMARY, SEG_SECTORS - b, &block),

@@ -29,7 +29,8 @@ static void make(u32 volumes)
 	for (u32 i = 0; i < volumes; i++) {
 		struct fvp_super_volume *vol = &super.volumes[i];
 
-		memset(vol->uuid, (int)i, 16);
+		memset(vol->uuid, (int)i, 15);
+		vol->uuid[15] = (u8)(i >> 8);
 		vol->id = i + 1;
 		vol->state = i % 4;
 		vol->epoch = i * 3;
@@ -134,6 +135,43 @@ TEST(super_impossible, "values that cannot be are refused even with a right chec
 	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
 	make(2);
 	super.volumes[1].state = 9;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+}
+
+TEST(super_twice, "two volumes of one uuid, or one id, are refused")
+{
+	make(3);
+	super.volumes[2].id = super.volumes[0].id;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	make(3);
+	memcpy(super.volumes[2].uuid, super.volumes[1].uuid, 16);
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+}
+
+TEST(super_bounds,
+     "counts that no pool reaches, and volumes that no index has room for, are refused")
+{
+	make(2);
+	super.generation = FVP_GEN_END;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	make(2);
+	super.tail_gen = FVP_GEN_END;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	make(2);
+	super.legset_gen = FVP_GEN32_END;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	make(2);
+	super.next_volume_id = FVP_GEN32_END;
+	fvp_super_encode(&super, copy);
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	make(2);
+	super.volumes[0].size_sectors = FVP_VOLUME_SECTORS_MAX + 1;
 	fvp_super_encode(&super, copy);
 	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
 }
