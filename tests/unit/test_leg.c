@@ -371,3 +371,53 @@ TEST(leg_remove, "a leg that no volume wants is removed; another may take its pl
 	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
 	finish();
 }
+
+static u32 failing_in;
+
+static bool nth_fails(gfp_t flags)
+{
+	return failing_in && !--failing_in;
+}
+
+static u32 log_buffers(void)
+{
+	u32 i, count = 0;
+
+	for (i = 0; i < FVP_LOG_BUFFERS; i++)
+		count += !!sim.pool->log.buffer[i].mem;
+	return count;
+}
+
+TEST(leg_add_memory,
+     "a replica that memory was short for is added, with all it needs, by trying again")
+{
+	u32 nth, before, refused = 0;
+	int ret;
+
+	build(1, 40);
+	m.leg_count = 1;
+	m.leg[0] = leg_create("leg0", 30);
+	machine_format();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	before = log_buffers();
+	shim_alloc_fail_hook = nth_fails;
+	for (nth = 1; nth < 100; nth++) {
+		failing_in = nth;
+		ret = fvp_leg_add(sim.pool, m.leg[0], err, sizeof(err));
+		failing_in = 0;
+		if (!ret)
+			break;
+		EXPECT_EQ(ret, -ENOMEM);
+		EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+		refused++;
+	}
+	shim_alloc_fail_hook = NULL;
+	EXPECT_EQ(ret, 0);
+	m.leg_added[0] = m.leg_given[0] = true;
+	EXPECT(log_buffers() >= min(before + FVP_LOG_BUFFERS_LEG, FVP_LOG_BUFFERS));
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	unit_note("refused %u times", refused);
+	finish();
+}
