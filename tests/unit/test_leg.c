@@ -379,6 +379,51 @@ static bool nth_fails(gfp_t flags)
 	return failing_in && !--failing_in;
 }
 
+TEST(leg_open_memory,
+     "a pool with dirty data and a replica that lacks memory to open loses neither")
+{
+	bool whole = false;
+	u32 nth, refused = 0;
+
+	start_legs(1);
+	origin_away(true);
+	for (u64 lba = 0; lba < 400; lba += 8)
+		io(FVP_REQ_WRITE, lba, 8);
+	detach(FVP_DETACH_KEEP);
+	fvp_pool_close(sim.pool);
+	for (nth = 1; !whole; nth++) {
+		u64 count = shim_alloc_count();
+		int ret;
+
+		EXPECT(nth < 500);
+		shim_alloc_fail_hook = nth_fails;
+		failing_in = nth;
+		ret = open_pool();
+		whole = failing_in;
+		failing_in = 0;
+		shim_alloc_fail_hook = NULL;
+		refused += !!ret;
+		if (ret) {
+			EXPECT_EQ(ret, -ENOMEM);
+		} else {
+			EXPECT(sim.pool->log.dirty_entries);
+			fvp_pool_close(sim.pool);
+		}
+		EXPECT_EQ(shim_alloc_count(), count);
+	}
+	unit_note("%u allocations, %u of them vital", nth, refused);
+	EXPECT_EQ(open_pool(), 0);
+	origin_away(false);
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(5 * NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	for (u64 lba = 0; lba < 400; lba += 8) {
+		EXPECT(origin_has(lba));
+		io(FVP_REQ_READ, lba, 8);
+	}
+	finish();
+}
+
 static u32 log_buffers(void)
 {
 	u32 i, count = 0;
