@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replica legs: what is acknowledged, what fails, what comes back, what is refused. */
+#include "dirty.h"
 #include "fixture.h"
 
 static u32 leg_records, flash_records;
@@ -464,5 +465,42 @@ TEST(leg_add_memory,
 	run_ns(NSEC_PER_SEC);
 	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
 	unit_note("refused %u times", refused);
+	finish();
+}
+
+TEST(leg_right_one,
+     "what flash does not give comes from the leg that the volume wants, not from another")
+{
+	struct fvp_dirty_cursor cur;
+	struct fvp_dirty_entry *e;
+	struct fvp_segment *seg;
+	struct fvp_dirty_status st;
+
+	start_legs(2);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, 2, 1), 0);
+	origin_away(true);
+	io(FVP_REQ_WRITE, 64, 8);
+	/* Nothing of it stays in RAM. */
+	detach(FVP_DETACH_KEEP);
+	fvp_pool_close(sim.pool);
+	EXPECT_EQ(open_pool(), 0);
+	vol->core = fvp_volume_find(sim.pool, vol->uuid);
+	spin_lock(&vol->core->lock);
+	fvp_dirty_begin(vol->core, &cur);
+	e = fvp_dirty_at(vol->core, &cur);
+	spin_unlock(&vol->core->lock);
+	seg = fvp_segment_at(sim.pool, e->addr);
+	EXPECT_EQ(seg->legs & 3, 3);
+	m.flash[0]->bad[0] =
+		(struct dev_range){ seg->sector + ((u32)e->addr & (sim.pool->segment_sectors - 1)),
+				    e->len_sectors };
+	m.flash[0]->bad_count = 1;
+	origin_away(false);
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(5 * NSEC_PER_SEC);
+	fvp_volume_dirty(vol->core, &st);
+	EXPECT_EQ(st.lost_sectors, 0);
+	EXPECT_EQ(st.sectors, 0);
+	EXPECT(origin_has(64));
 	finish();
 }
