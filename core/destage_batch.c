@@ -69,8 +69,8 @@ static struct fvp_destage *batch_get(struct fvp_volume *vol)
 	if (!b)
 		return NULL;
 	b->vol = vol;
-	b->in = vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES);
-	b->out = vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES);
+	b->in = __vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES, GFP_NOIO);
+	b->out = __vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES, GFP_NOIO);
 	vol->destage = b;
 	if (b->in && b->out)
 		return b;

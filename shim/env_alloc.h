@@ -54,6 +54,7 @@ void shim_alloc_drop_all(void);
 #define kvzalloc kzalloc
 #define kvcalloc kcalloc
 #define kvmalloc_array kmalloc_array
+#define __vmalloc kmalloc
 #define vmalloc(n) shim_alloc(n, GFP_KERNEL, SHIM_WHERE)
 #define vzalloc(n) shim_alloc(n, GFP_KERNEL | SHIM_GFP_ZERO, SHIM_WHERE)
 #define kfree(p) shim_free(p)
