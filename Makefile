@@ -7,7 +7,7 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter
 KERNELS := 6.1 6.12
 
-.PHONY: all help tools module check demo bench-path style format clean setup
+.PHONY: all help tools module check check-debug demo bench-path style format clean setup
 all: tools module
 
 include userspace.mk
@@ -17,6 +17,7 @@ include tools.mk
 help:
 	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'
 	@echo 'sudo make check       everything that is tested, about 20 minutes'
+	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
 	@echo 'make tools            out/fvp, the command-line tool'
 	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
@@ -33,6 +34,14 @@ module:
 check:
 	lab/setup
 	tests/check
+
+# The tests in guests on the kernel that looks for mistakes.
+check-debug:
+	lab/setup
+	lab/build-debug-kernel debug
+	$(MAKE) tools
+	lab/build-module debug
+	FVP_LAB_KERNEL=debug /usr/bin/python3 -m pytest -v --durations=25 tests/lab
 
 demo:
 	lab/demo

@@ -69,8 +69,8 @@ static struct fvp_destage *batch_get(struct fvp_volume *vol)
 	if (!b)
 		return NULL;
 	b->vol = vol;
-	b->in = vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES);
-	b->out = vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES);
+	b->in = __vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES, GFP_NOIO);
+	b->out = __vmalloc(BATCH_SECTORS * FVP_SECTOR_BYTES, GFP_NOIO);
 	vol->destage = b;
 	if (b->in && b->out)
 		return b;
@@ -302,10 +302,25 @@ static u32 batch_read_once(struct fvp_destage *b, bool again)
 	return bad;
 }
 
+/* From the first leg whose bytes are right: one that the volume does not want has others. */
+static bool read_legs(struct fvp_destage *b, const struct batch_entry *be)
+{
+	struct fvp_pool *pool = b->vol->pool;
+	struct fvp_segment *seg = fvp_segment_at(pool, be->addr);
+	u32 i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if (!fvp_leg_segment_read(
+			    &pool->leg[i], seg, (u32)be->addr & (pool->segment_sectors - 1),
+			    be->len_sectors, b->in + (size_t)be->in_sector * FVP_SECTOR_BYTES) &&
+		    entry_right(b, be))
+			return true;
+	return false;
+}
+
 /* What flash does not give, a replica leg may have.  Number of entries that are bad. */
 static u32 batch_read_legs(struct fvp_destage *b)
 {
-	struct fvp_pool *pool = b->vol->pool;
 	u32 i, bad = 0;
 
 	for (i = 0; i < b->count; i++) {
@@ -313,11 +328,7 @@ static u32 batch_read_legs(struct fvp_destage *b)
 
 		if (be->kind != FVP_ENTRY_DATA || !be->wanted || !be->bad)
 			continue;
-		be->bad =
-			fvp_legs_read(pool, fvp_segment_at(pool, be->addr),
-				      (u32)be->addr & (pool->segment_sectors - 1), be->len_sectors,
-				      b->in + (size_t)be->in_sector * FVP_SECTOR_BYTES) ||
-			!entry_right(b, be);
+		be->bad = !read_legs(b, be);
 		if (!be->bad)
 			fvp_stat_add(b->vol, leg_read_sectors, be->len_sectors);
 		bad += be->bad;

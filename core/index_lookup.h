@@ -8,6 +8,9 @@
 
 #include "index_private.h"
 
+/* Readers are in rcu_read_lock() or, what is less on every kernel, in its sched variant. */
+#define fvp_index_dereference(p) rcu_dereference_check(p, rcu_read_lock_sched_held())
+
 /*
  * The leaf that covers off; *end, if wanted: where the next leaf's share begins.
  * The searches of this path halve a pointer's range without a branch on the outcome.
@@ -15,14 +18,14 @@
 static __always_inline struct fvp_leaf *fvp_leaf_for_reader(struct fvp_region *region, u32 off,
 							    u32 *end)
 {
-	struct fvp_leaf_table *tab = rcu_dereference(region->tab);
+	struct fvp_leaf_table *tab = fvp_index_dereference(region->tab);
 	const u32 *keys, *base;
 	unsigned long n, nr, half;
 
 	if (end)
 		*end = REGION_SECTORS;
 	if (!tab)
-		return rcu_dereference(region->only);
+		return fvp_index_dereference(region->only);
 	/* Last leaf whose key is <= off; leaf 0 covers from 0. */
 	keys = table_keys(tab);
 	base = keys;

@@ -44,7 +44,7 @@ static int leg_claim(struct fvp_leg *leg, struct fvp_dev *dev, const struct fvp_
 {
 	struct fvp_pool *pool = leg->pool;
 	struct fvp_leg_slot *slot;
-	bool first = !leg->copy;
+	bool first = !leg->slot;
 
 	slot = kvcalloc(super->segment_count, sizeof(*slot), GFP_KERNEL);
 	if (!leg->slot_of)

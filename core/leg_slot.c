@@ -203,8 +203,8 @@ void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 s
 	}
 }
 
-static int leg_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
-		    u32 len_sectors, void *mem)
+int fvp_leg_segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
+			 u32 len_sectors, void *mem)
 {
 	u64 sector = slot_sector(leg, seg);
 	int err;
@@ -215,15 +215,4 @@ static int leg_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sec
 	err = fvp_leg_read(leg, sector + offset_sectors, len_sectors, mem);
 	mutex_unlock(&leg->mutex);
 	return err;
-}
-
-int fvp_legs_read(struct fvp_pool *pool, struct fvp_segment *seg, u32 offset_sectors,
-		  u32 len_sectors, void *mem)
-{
-	u32 i;
-
-	for (i = 0; i < FVP_LEGS_MAX; i++)
-		if (!leg_read(&pool->leg[i], seg, offset_sectors, len_sectors, mem))
-			return 0;
-	return -EIO;
 }

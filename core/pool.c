@@ -171,6 +171,7 @@ static int segments_init(struct fvp_pool *pool, struct open_args *args)
 static int workers_init(struct fvp_pool *pool)
 {
 	u32 i;
+	int err;
 
 	spin_lock_init(&pool->fill_lock);
 	INIT_LIST_HEAD(&pool->fills);
@@ -197,9 +198,10 @@ static int workers_init(struct fvp_pool *pool)
 	pool->write_pool = mempool_create_kmalloc_pool(64, sizeof(struct fvp_write));
 	pool->super_mem = vmalloc(FVP_SUPER_AREA_SECTORS * FVP_SECTOR_BYTES);
 	pool->zeroes = vzalloc(FVP_IO_SECTORS_MAX * FVP_SECTOR_BYTES);
-	if (fvp_legs_init(pool))
-		return -ENOMEM;
-	if (!pool->io_wq || !pool->bg_wq || !pool->destage_wq || !pool->write_pool ||
+	err = fvp_legs_init(pool);
+	/* From here on pool_free() finds all that it looks at, if only empty. */
+	pool->workers_ready = true;
+	if (err || !pool->io_wq || !pool->bg_wq || !pool->destage_wq || !pool->write_pool ||
 	    !pool->super_mem || !pool->zeroes)
 		return -ENOMEM;
 	return fvp_pins_init(&pool->reads);
@@ -279,10 +281,8 @@ static int pool_read(struct fvp_pool *pool, struct open_args *args)
 		err = segments_init(pool, args);
 	if (!err)
 		err = workers_init(pool);
-	if (err)
-		return err;
-	pool->workers_ready = true;
-	err = fvp_log_init(pool);
+	if (!err)
+		err = fvp_log_init(pool);
 	if (!err)
 		err = fvp_legs_find(pool, args->params, args->err, args->err_len);
 	if (!err)

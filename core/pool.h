@@ -75,7 +75,7 @@ struct fvp_pool {
 	bool load_done; /* the loader is through, whatever it found */
 	bool voided; /* after a failure: the attempt to void flash content is over */
 	bool stopping;
-	bool workers_ready; /* reads and what comes before it are set up */
+	bool workers_ready; /* what pool_free() goes through is set up, if only empty */
 
 	/* Replica legs: leg.h. */
 	struct fvp_leg leg[FVP_LEGS_MAX];

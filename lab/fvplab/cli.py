@@ -57,10 +57,11 @@ def parse(argv):
     run = verbs.add_parser('run', help='run a command as root in a fresh guest; see fvp-lab run --help', epilog=EPILOG,
                            description='Runs a command as root in a fresh guest.',
                            formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_argument('--kernel', default='6.1', metavar='6.1|6.12|FOLDER',
-                     help='a kernel of lab/setup, or a folder with vmlinuz and lib/modules (default 6.1)')
+    run.add_argument('--kernel', default='6.1', metavar='6.1|6.12|debug|kcsan|FOLDER',
+                     help='a kernel of lab/setup or of lab/build-debug-kernel, or a folder with vmlinuz and lib/modules '
+                          '(default 6.1)')
     run.add_argument('--cpus', type=int, help='(default 2; 1 with --icount)')
-    run.add_argument('--memory', default='2G', help='(default 2G)')
+    run.add_argument('--memory', help='(default 2G; 3G for debug and kcsan)')
     run.add_argument('--disk', action='append', default=[], metavar='NAME:SIZE[:slow][:4k][:nvme]',
                      help='a disk of SIZE (K, M, G, T), empty unless --keep finds it; again for more')
     run.add_argument('--icount', action='store_true',
@@ -135,7 +136,8 @@ def run(args):
         kernel = kernels.find(args.kernel)
         module = None if args.no_module else find_module(kernel, notice)
         for tries_left in reversed(range(BOOT_TRIES)):
-            with guest.Guest(kernel, CHECKOUT, cpus=args.cpus, memory=args.memory, icount=args.icount,
+            with guest.Guest(kernel, CHECKOUT, cpus=args.cpus,
+                             memory=args.memory or ('3G' if kernel.debug else '2G'), icount=args.icount,
                              disks=all_disks, disk_folder=os.path.abspath(args.keep) if args.keep else None,
                              log_path=log_path(), systemd=args.systemd, module=module) as machine:
                 machine.start(args.command, folder, environment)

@@ -8,6 +8,7 @@ import tempfile
 LAB = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 CACHE = os.environ.get('FVP_LAB_CACHE', '/var/cache/fvp-lab')
 QEMU = 'qemu-system-x86_64'
+DEBUG_NAMES = ('debug', 'kcsan')  # what lab/build-debug-kernel makes
 PROBE_SECONDS = 20
 
 
@@ -27,6 +28,8 @@ class Kernel:
         self.modules = os.path.join(folder, 'lib', 'modules')
         with open(os.path.join(folder, 'kver'), encoding='ascii') as file:
             self.kver = file.read().strip()
+        # Everything takes several times as long, and memory has a shadow.
+        self.debug = self.kver.endswith(tuple('-fvp-' + name for name in DEBUG_NAMES))
         self.initramfs = _initramfs(folder)
 
 
@@ -45,13 +48,14 @@ def _initramfs(folder):
 
 
 def find(name):
-    """The kernel that --kernel names: 6.1, 6.12, or the path of a folder like those that lab/setup makes."""
+    """The kernel that --kernel names: 6.1, 6.12, debug, kcsan, or the path of a folder like those that lab/setup makes."""
     if '/' in name:
         return Kernel(_prepare_folder(os.path.realpath(name)))
     folder = os.path.join(CACHE, 'kernel', name)
     if not os.path.exists(os.path.join(folder, 'stamp')):
         known = ', '.join(known_names()) or 'none'
-        raise KernelError(f'no kernel {name} in {CACHE} (there: {known}). Run lab/setup')
+        maker = f'lab/build-debug-kernel {name} (some 10 minutes)' if name in DEBUG_NAMES else 'lab/setup'
+        raise KernelError(f'no kernel {name} in {CACHE} (there: {known}). Run {maker}')
     return Kernel(folder)
 
 

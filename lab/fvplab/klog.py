@@ -15,6 +15,11 @@ COMPLAINTS = re.compile('|'.join([
     r'WARNING: bad unlock balance',
     r'WARNING: held lock freed',
     r'WARNING: lock held when returning',
+    r'WARNING: .* still has locks held',
+    r'WARNING: \S+-safe -> \S+-unsafe lock order',
+    r'WARNING: Nested lock was not taken',
+    r'WARNING: bad contention',
+    r'INFO: trying to register non-static key',
     r'\bBUG: ',                                     # KASAN, KCSAN, soft lockup, sleeping in atomic, bad page
     r'kernel BUG at ',
     r'Oops: ',
@@ -30,6 +35,7 @@ COMPLAINTS = re.compile('|'.join([
     r'list_(add|del) corruption',
     r'unreferenced object 0x',                      # kmemleak
     r'kmemleak: \d+ new suspected memory leaks',
+    r'kmemleak: .*(disabled|Cannot allocate)',      # from then on it would find nothing
     r'Objects remaining in .* on __kmem_cache_shutdown',
     r'scheduling while atomic',
     r'DEBUG_LOCKS_WARN_ON',

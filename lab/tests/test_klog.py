@@ -15,12 +15,23 @@ BAD = [
     'INFO: task fio:99 blocked for more than 120 seconds.',
     'rcu: INFO: rcu_preempt self-detected stall on CPU',
     'unreferenced object 0xffff888100000000 (size 64):',
+    'kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)',
+    'kmemleak: Kernel memory leak detector disabled',
+    'BUG: KCSAN: data-race in fvp_map / fvp_end',
+    'WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected',
+    'WARNING: fio/99 still has locks held!',
+    'INFO: trying to register non-static key.',
+    'DEBUG_LOCKS_WARN_ON(lock->magic != lock)',
+    'ODEBUG: free active (active state 0) object type: work_struct hint: fvp_load_work+0x0/0x10',
+    'UBSAN: shift-out-of-bounds in core/index.c:1:2',
 ]
 HARMLESS = [
     'blk_update_request: I/O error, dev vda, sector 0 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2',
     'dm_fvp: loading out-of-tree module taints kernel.',
     'Buffer I/O error on dev dm-0, logical block 0, async page read',
     'device-mapper: ioctl: error adding target to table',
+    'kmemleak: Kernel memory leak detector initialized (mem pool available: 39154)',
+    'FAULT_INJECTION: forcing a failure.',
 ]
 
 

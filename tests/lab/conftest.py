@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the tests in guests share. A test boots one guest and runs one script in it (needs lab/setup, and root)."""
+"""What the tests in guests share. A test boots one guest and runs one script in it (needs lab/setup, and root).
+
+FVP_LAB_KERNEL=debug runs all of them on that kernel (lab/build-debug-kernel makes it), whichever they name themselves, with
+longer timeouts; and each guest whose script has succeeded must then have leaked nothing, with the module unloaded if the
+script left nothing in use.
+"""
 import os
 import subprocess
 import sys
@@ -8,6 +13,11 @@ import pytest
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+KERNEL = os.environ.get('FVP_LAB_KERNEL')
+DEBUG_KERNELS = ('debug', 'kcsan')
+# So much longer may anything take.
+SLOWDOWN = 6 if KERNEL in DEBUG_KERNELS else 1
 
 # What the scripts use. Each ends the script, with a word on what was expected, if that is not so.
 PRELUDE = r'''
@@ -32,13 +42,56 @@ drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
 '''
 
 
+# What is reported goes to the kernel log too, which fails the run. Objects younger than 5 s are not looked at, and what only
+# a register held during one scan is found by the next.
+LEAKS = r'''
+leaks() {
+	local kmemleak=/sys/kernel/debug/kmemleak
+	[ -e $kmemleak ] || return 0
+	rmmod dm_fvp 2>/dev/null
+	sleep 6
+	echo scan >$kmemleak
+	echo scan >$kmemleak
+	cat $kmemleak >&2
+}
+'''
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what would be the same test on one kernel again."""
+    if not KERNEL:
+        return
+    again = [item for item in items if hasattr(item, 'callspec') and set(item.callspec.params) == {'kernel'}
+             and item.callspec.params['kernel'] != '6.1']
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in again]
+
+
+def on_kernel(options):
+    """The options of fvp-lab with FVP_LAB_KERNEL in place of a kernel that they name."""
+    options = list(options)
+    if KERNEL and '--kernel' in options:
+        options[options.index('--kernel') + 1] = KERNEL
+    elif KERNEL:
+        options += ['--kernel', KERNEL]
+    return options
+
+
+def whole_script(script):
+    """The script with all that it needs before it, and the search for leaks behind it."""
+    script = f'slowdown={SLOWDOWN}\n{PRELUDE}{script}'
+    if KERNEL not in DEBUG_KERNELS:
+        return script
+    return f'{LEAKS}\n(\n{script}\n)\nstatus=$?\n[ $status != 0 ] || leaks\nexit $status\n'
+
+
 @pytest.fixture
 def guest(tmp_path):
     """Runs a bash script in a fresh guest with the module; returns the finished process."""
     def run(*options, script, status=0, timeout=240):
         # The checkout is all that the guest sees of this machine.
-        command = [os.path.join(ROOT, 'lab', 'fvp-lab'), 'run', '--quiet', '--timeout', str(timeout), *options,
-                   '--', 'bash', '-c', PRELUDE + script]
+        command = [os.path.join(ROOT, 'lab', 'fvp-lab'), 'run', '--quiet', '--timeout', str(timeout * SLOWDOWN),
+                   *on_kernel(options), '--', 'bash', '-c', whole_script(script)]
         environment = {**os.environ, 'FVP_LAB_LOG': str(tmp_path / 'kernel.log')}
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == status, f'status {done.returncode}\n{done.stdout}\n{done.stderr}'

@@ -25,10 +25,10 @@ word() {
 }
 # more A B WHAT: A is greater than B.
 more() { [ "$1" -gt "$2" ] || fail "$3: $1 is not more than $2"; }
-# pump COMMAND...: waits up to 20 s until the command succeeds.
+# pump COMMAND...: waits up to 20 s (longer on a debug kernel) until the command succeeds.
 pump() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * slowdown; i++)); do
 		"$@" && return
 		sleep 0.2
 	done

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replica legs: what is acknowledged, what fails, what comes back, what is refused. */
+#include "dirty.h"
 #include "fixture.h"
 
 static u32 leg_records, flash_records;
@@ -369,5 +370,137 @@ TEST(leg_remove, "a leg that no volume wants is removed; another may take its pl
 	EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[0], err, sizeof(err)), 0);
 	run_ns(NSEC_PER_SEC);
 	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	finish();
+}
+
+static u32 failing_in;
+
+static bool nth_fails(gfp_t flags)
+{
+	return failing_in && !--failing_in;
+}
+
+TEST(leg_open_memory,
+     "a pool with dirty data and a replica that lacks memory to open loses neither")
+{
+	bool whole = false;
+	u32 nth, refused = 0;
+
+	start_legs(1);
+	origin_away(true);
+	for (u64 lba = 0; lba < 400; lba += 8)
+		io(FVP_REQ_WRITE, lba, 8);
+	detach(FVP_DETACH_KEEP);
+	fvp_pool_close(sim.pool);
+	for (nth = 1; !whole; nth++) {
+		u64 count = shim_alloc_count();
+		int ret;
+
+		EXPECT(nth < 500);
+		shim_alloc_fail_hook = nth_fails;
+		failing_in = nth;
+		ret = open_pool();
+		whole = failing_in;
+		failing_in = 0;
+		shim_alloc_fail_hook = NULL;
+		refused += !!ret;
+		if (ret) {
+			EXPECT_EQ(ret, -ENOMEM);
+		} else {
+			EXPECT(sim.pool->log.dirty_entries);
+			fvp_pool_close(sim.pool);
+		}
+		EXPECT_EQ(shim_alloc_count(), count);
+	}
+	unit_note("%u allocations, %u of them vital", nth, refused);
+	EXPECT_EQ(open_pool(), 0);
+	origin_away(false);
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(5 * NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	for (u64 lba = 0; lba < 400; lba += 8) {
+		EXPECT(origin_has(lba));
+		io(FVP_REQ_READ, lba, 8);
+	}
+	finish();
+}
+
+static u32 log_buffers(void)
+{
+	u32 i, count = 0;
+
+	for (i = 0; i < FVP_LOG_BUFFERS; i++)
+		count += !!sim.pool->log.buffer[i].mem;
+	return count;
+}
+
+TEST(leg_add_memory,
+     "a replica that memory was short for is added, with all it needs, by trying again")
+{
+	u32 nth, before, refused = 0;
+	int ret;
+
+	build(1, 40);
+	m.leg_count = 1;
+	m.leg[0] = leg_create("leg0", 30);
+	machine_format();
+	EXPECT_EQ(open_pool(), 0);
+	attach(FVP_MODE_WRITE_BACK);
+	before = log_buffers();
+	shim_alloc_fail_hook = nth_fails;
+	for (nth = 1; nth < 100; nth++) {
+		failing_in = nth;
+		ret = fvp_leg_add(sim.pool, m.leg[0], err, sizeof(err));
+		failing_in = 0;
+		if (!ret)
+			break;
+		EXPECT_EQ(ret, -ENOMEM);
+		EXPECT_EQ(fvp_legs_in(sim.pool), 0);
+		refused++;
+	}
+	shim_alloc_fail_hook = NULL;
+	EXPECT_EQ(ret, 0);
+	m.leg_added[0] = m.leg_given[0] = true;
+	EXPECT(log_buffers() >= min(before + FVP_LOG_BUFFERS_LEG, FVP_LOG_BUFFERS));
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(fvp_legs_in(sim.pool), 1);
+	unit_note("refused %u times", refused);
+	finish();
+}
+
+TEST(leg_right_one,
+     "what flash does not give comes from the leg that the volume wants, not from another")
+{
+	struct fvp_dirty_cursor cur;
+	struct fvp_dirty_entry *e;
+	struct fvp_segment *seg;
+	struct fvp_dirty_status st;
+
+	start_legs(2);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, 2, 1), 0);
+	origin_away(true);
+	io(FVP_REQ_WRITE, 64, 8);
+	/* Nothing of it stays in RAM. */
+	detach(FVP_DETACH_KEEP);
+	fvp_pool_close(sim.pool);
+	EXPECT_EQ(open_pool(), 0);
+	vol->core = fvp_volume_find(sim.pool, vol->uuid);
+	spin_lock(&vol->core->lock);
+	fvp_dirty_begin(vol->core, &cur);
+	e = fvp_dirty_at(vol->core, &cur);
+	spin_unlock(&vol->core->lock);
+	seg = fvp_segment_at(sim.pool, e->addr);
+	EXPECT_EQ(seg->legs & 3, 3);
+	m.flash[0]->bad[0] =
+		(struct dev_range){ seg->sector + ((u32)e->addr & (sim.pool->segment_sectors - 1)),
+				    e->len_sectors };
+	m.flash[0]->bad_count = 1;
+	origin_away(false);
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(5 * NSEC_PER_SEC);
+	fvp_volume_dirty(vol->core, &st);
+	EXPECT_EQ(st.lost_sectors, 0);
+	EXPECT_EQ(st.sectors, 0);
+	EXPECT(origin_has(64));
 	finish();
 }

@@ -424,3 +424,47 @@ TEST(pool_header_gone, "records of a segment whose header is lost do not come ba
 	io(FVP_REQ_READ, 96, 16);
 	finish();
 }
+
+/* The allocation, from now on, that fails; counts down. */
+static u32 failing_in;
+
+static bool nth_fails(gfp_t flags)
+{
+	return failing_in && !--failing_in;
+}
+
+TEST(pool_open_memory,
+     "an open or attach without memory for any one thing fails whole and leaves nothing")
+{
+	bool opened = false, attached = false;
+	u32 nth;
+
+	build(1, 20);
+	machine_format();
+	shim_alloc_fail_hook = nth_fails;
+	for (nth = 1; !opened || !attached; nth++) {
+		u64 count = shim_alloc_count();
+		int ret;
+
+		EXPECT(nth < 200);
+		failing_in = nth;
+		ret = open_pool();
+		if (!ret) {
+			opened = failing_in;
+			ret = fvp_volume_attach(sim.pool, vol->uuid, "unit", vol->origin,
+						vol->sectors, FVP_MODE_WRITE_BACK, &vol->core, err,
+						sizeof(err));
+			attached = !ret && failing_in;
+			failing_in = 0;
+			if (!ret)
+				fvp_volume_detach(vol->core, FVP_DETACH_FORGET);
+			fvp_pool_close(sim.pool);
+			sim.pool = NULL;
+		}
+		EXPECT(!ret || ret == -ENOMEM);
+		EXPECT_EQ(shim_alloc_count(), count);
+	}
+	unit_note("%u allocations", nth);
+	shim_alloc_fail_hook = NULL;
+	machine_free();
+}
