@@ -626,7 +626,8 @@ int fvp_destage_batch(struct fvp_volume *vol)
 		batch_resolve(b);
 	}
 	err = batch_write(b);
-	if (!err && rescue)
+	/* Flash may have failed meanwhile; then batch_damaged() left what is bad to this. */
+	if (!err && READ_ONCE(vol->rescue))
 		batch_saved(b);
 	else if (!err)
 		err = batch_mark(b);
