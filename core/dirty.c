@@ -129,6 +129,21 @@ u64 fvp_dirty_place(struct fvp_pool *pool, const struct fvp_dirty_entry *e)
 			 (u32)e->addr & (pool->segment_sectors - 1));
 }
 
+u64 fvp_dirty_from(struct fvp_volume *vol)
+{
+	struct fvp_dirty_cursor cur;
+	struct fvp_dirty_entry *e;
+	u64 place = ~0ULL;
+
+	spin_lock(&vol->lock);
+	fvp_dirty_begin(vol, &cur);
+	e = fvp_dirty_at(vol, &cur);
+	if (e)
+		place = fvp_dirty_place(vol->pool, e);
+	spin_unlock(&vol->lock);
+	return place;
+}
+
 /* Counts one dirty entry of its segment off.  True: the segment has no other. */
 static bool segment_retire(struct fvp_pool *pool, u64 addr)
 {

@@ -55,6 +55,8 @@ struct fvp_dirty_cursor {
 };
 
 void fvp_dirty_init(struct fvp_volume *vol);
+/* The place in the log of the oldest dirty entry; all ones: nothing is dirty. */
+u64 fvp_dirty_from(struct fvp_volume *vol);
 /* Forgets all entries (closing a pool: they are on flash). */
 void fvp_dirty_destroy(struct fvp_volume *vol);
 

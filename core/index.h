@@ -130,6 +130,9 @@ void fvp_index_remove(struct fvp_index *index, u64 lba, u64 len_sectors);
  */
 int fvp_index_move(struct fvp_index *index, u64 lba, u32 len_sectors, u64 old_addr, u64 new_addr);
 
+/* True if all of the range is alive and lies at addr on. */
+bool fvp_index_maps(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr);
+
 /* Marks extents that touch the range and map into [addr, addr+addr_len) dead, whole. */
 void fvp_index_kill(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr, u64 addr_len);
 

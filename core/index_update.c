@@ -173,6 +173,20 @@ static bool region_maps(struct fvp_region *region, u32 off, u32 end, u64 addr)
 	return true;
 }
 
+bool fvp_index_maps(struct fvp_index *index, u64 lba, u32 len_sectors, u64 addr)
+{
+	struct fvp_region *region = fvp_index_region(index, lba);
+	u32 off = lba & (REGION_SECTORS - 1);
+	bool maps;
+
+	if (!region || len_sectors > REGION_SECTORS - off)
+		return false;
+	spin_lock(&region->lock);
+	maps = region_maps(region, off, off + len_sectors, addr);
+	spin_unlock(&region->lock);
+	return maps;
+}
+
 int fvp_index_move(struct fvp_index *index, u64 lba, u32 len_sectors, u64 old_addr, u64 new_addr)
 {
 	struct fvp_region *region = fvp_index_region(index, lba);

@@ -191,6 +191,7 @@ static int workers_init(struct fvp_pool *pool)
 	INIT_WORK(&pool->load_work, fvp_load_work);
 	INIT_WORK(&pool->hurry_work, fvp_destage_hurry_work);
 	INIT_DELAYED_WORK(&pool->health_work, fvp_health_work);
+	fvp_scrub_init(pool);
 	pool->io_wq = alloc_workqueue("fvp_io", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
 	pool->bg_wq = alloc_workqueue("fvp_bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	pool->destage_wq = alloc_workqueue("fvp_destage", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
@@ -376,6 +377,7 @@ int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **out, c
 
 void fvp_pool_close(struct fvp_pool *pool)
 {
+	fvp_scrub_stop(pool);
 	/* Fills first: they would open segments. */
 	flush_work(&pool->fill_work);
 	fvp_log_stop(pool);

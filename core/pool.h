@@ -3,7 +3,8 @@
  * The runtime that all volumes share: flash devices, segments, log, workers.
  *
  * Order of locks (outer first):
- *	pool->seg_mutex		loader, reclaim or a leg's sync at a segment; sleeps
+ *	pool->scrub.mutex	starting and stopping a scrub; sleeps
+ *	pool->seg_mutex		loader, reclaim, scrub or a leg's sync at a segment; sleeps
  *	leg->slot_mutex		slots of a leg; sleeps
  *	pool->super_mutex	superblock updates, volume table; sleeps
  *	vol->lock		in-flight writes and fills; process context only
@@ -23,6 +24,7 @@
 #include "leg.h"
 #include "log.h"
 #include "pin.h"
+#include "scrub.h"
 #include "segment.h"
 #include "stats.h"
 #include "super.h"
@@ -102,6 +104,7 @@ struct fvp_pool {
 	struct work_struct hurry_work; /* destaging goes all out */
 	u64 hurry_ns; /* since when; READ_ONCE/WRITE_ONCE */
 	struct delayed_work health_work;
+	struct fvp_scrub scrub;
 	struct workqueue_struct *io_wq; /* continuations of guest I/O: never wait for the log */
 	struct workqueue_struct *bg_wq; /* fills, seal, prepare, reclaim, load */
 	struct workqueue_struct *destage_wq; /* sleeps, on origins */

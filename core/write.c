@@ -157,6 +157,13 @@ static enum fvp_map write_go(struct fvp_write *w)
 {
 	w->superseded = 0;
 	w->step = FVP_WRITE_TOMBSTONE;
+	if (w->only_addr != FVP_ADDR_NONE &&
+	    !fvp_index_maps(&w->vol->index, w->lba, (u32)w->len_sectors, w->only_addr)) {
+		/* Somebody wrote it meanwhile. */
+		w->step = FVP_WRITE_ORIGIN;
+		queue_work(w->vol->pool->io_wq, &w->work);
+		return FVP_MAP_TAKEN;
+	}
 	if (write_needs_tombstone(w) && !write_tombstone(w))
 		return FVP_MAP_TAKEN;
 	/* Flash that fails now is found out by the next; see health.h. */
@@ -249,6 +256,7 @@ static struct fvp_write *write_new(struct fvp_volume *vol, u64 lba, u64 len_sect
 	w->lba = lba;
 	w->len_sectors = len_sectors;
 	w->step = FVP_WRITE_WAITING;
+	w->only_addr = FVP_ADDR_NONE;
 	atomic_inc(&vol->busy);
 	return w;
 }
@@ -271,7 +279,8 @@ enum fvp_map fvp_write_map(struct fvp_volume *vol, struct fvp_request *rq)
 	return write_begin(w);
 }
 
-int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors)
+/* What of the range lies at only_addr, or all that there is. */
+static int write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors, u64 only_addr)
 {
 	DECLARE_COMPLETION_ONSTACK(dropped);
 	struct fvp_write *w;
@@ -279,8 +288,49 @@ int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors)
 	if (!len_sectors)
 		return 0;
 	w = write_new(vol, lba, len_sectors);
+	w->only_addr = only_addr;
 	w->dropped = &dropped;
 	write_begin(w);
 	wait_for_completion(&dropped);
 	return READ_ONCE(vol->pool->health) == FVP_POOL_FAILED ? -EIO : 0;
+}
+
+int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors)
+{
+	return write_drop(vol, lba, len_sectors, FVP_ADDR_NONE);
+}
+
+/* The first extent of a walk that lies in a range of flash. */
+struct bad_piece {
+	u64 from, end;
+	u64 lba, addr;
+	u32 len_sectors; /* 0: none yet */
+};
+
+static void bad_piece_found(void *arg, u64 lba, u32 len_sectors, u64 addr, bool dead)
+{
+	struct bad_piece *piece = arg;
+
+	if (piece->len_sectors || dead || addr < piece->from || addr + len_sectors > piece->end)
+		return;
+	piece->lba = lba;
+	piece->addr = addr;
+	piece->len_sectors = len_sectors;
+}
+
+u64 fvp_write_drop_bad(struct fvp_volume *vol, u64 lba, u32 len_sectors, u64 addr, u64 gen)
+{
+	struct fvp_segment *seg = fvp_segment_at(vol->pool, addr);
+	u64 dropped = 0;
+
+	/* In pieces: what was written since, and may be dirty, lies between them. */
+	while (READ_ONCE(seg->gen) == gen) {
+		struct bad_piece piece = { .from = addr, .end = addr + len_sectors };
+
+		fvp_index_walk(&vol->index, lba, len_sectors, bad_piece_found, &piece);
+		if (!piece.len_sectors || write_drop(vol, piece.lba, piece.len_sectors, piece.addr))
+			break;
+		dropped += piece.len_sectors;
+	}
+	return dropped;
 }

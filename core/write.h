@@ -37,6 +37,7 @@ struct fvp_write {
 	u64 lba;
 	u64 len_sectors;
 	u64 superseded; /* sectors of the range that have their tombstone */
+	u64 only_addr; /* internal: nothing is done unless the range lies there; or FVP_ADDR_NONE */
 	int error;
 	u8 step; /* enum fvp_write_step */
 };
@@ -50,5 +51,11 @@ void fvp_write_end(struct fvp_request *rq, int error);
  * origin is not touched.  None of it may be dirty.  0 or -errno.  Sleeps.
  */
 int fvp_write_drop(struct fvp_volume *vol, u64 lba, u64 len_sectors);
+
+/*
+ * Likewise what of the range lies at addr on, of a segment that has had generation gen: clean
+ * data that turned out to be damaged.  Returns how many sectors that was.  Sleeps.
+ */
+u64 fvp_write_drop_bad(struct fvp_volume *vol, u64 lba, u32 len_sectors, u64 addr, u64 gen);
 
 #endif /* FVP_WRITE_H */

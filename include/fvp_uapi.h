@@ -17,6 +17,8 @@
  * Messages:
  *   pool:   wait-loaded	returns when the index is complete
  *	     replica-remove <uuid>	the pool has this replica no more; no volume may want it
+ *	     scrub [<MiB a second>]	begins to verify all that flash holds; returns at once
+ *	     scrub-stop			ends that
  *   volume: mode <mode>	requested mode from now on (the table line follows)
  *	     order <order>	of destaging, likewise
  *	     replicas <min> [<uuid>...]	where else dirty data goes, and how many of those
@@ -46,6 +48,11 @@
  *	     legset=<n> (generation of the leg set) replicas=<n> (the pool has), and for each
  *	     replica<i>=<uuid>,<state>,<device or ->,<slots>,<failures>,<acks>,<mean ack us>
  *	     with the states out, dropping, syncing and in
+ *	     scrub=none|running|complete|stopped, and of that scrub: scrub_segments= (done with)
+ *	     scrub_rate_mib= (a second, at most) scrub_checked_sectors= (of data)
+ *	     scrub_dropped_sectors= (clean data that was damaged) scrub_mended_sectors= (dirty
+ *	     data that was, written anew from a replica) scrub_damaged_sectors= (dirty data
+ *	     that is) scrub_headers_mended= scrub_unreadable= (segments)
  *   volume: requested=<mode> effective=<mode> state=loading|loaded id= keep=0|1
  *	     order=strict|relaxed draining=0|1 (leaving write-back) origin=ok|failing (when
  *	     destaging) dirty_sectors= dirty_in= dirty_out= (sectors ever logged dirty and of
@@ -55,6 +62,8 @@
  *	     index_bytes= index_extents= live_sectors= read_ios= read_sectors= (hits and
  *	     misses) and every counter of FVP_VOLUME_COUNTERS
  */
+
+#define FVP_SCRUB_MIB_MAX 65536 /* a second */
 
 /* Version of the status lines' form: first word of each. */
 #define FVP_STATUS_VERSION 1

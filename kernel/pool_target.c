@@ -178,6 +178,22 @@ static void pool_status(struct dm_target *ti, status_type_t type, unsigned int s
 	}
 }
 
+static int pool_scrub(struct fvp_runtime *runtime, const char *rate)
+{
+	unsigned int mib = 0, noio;
+	int err;
+
+	if (rate && (kstrtouint(rate, 10, &mib) || !mib || mib > FVP_SCRUB_MIB_MAX)) {
+		pr_err("pool %pUb: scrub takes 1 to %u MiB a second, not '%s'\n", &runtime->uuid,
+		       FVP_SCRUB_MIB_MAX, rate);
+		return -EINVAL;
+	}
+	noio = memalloc_noio_save();
+	err = fvp_scrub_start(runtime->pool, mib << (20 - SECTOR_SHIFT));
+	memalloc_noio_restore(noio);
+	return err;
+}
+
 static int pool_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			unsigned int maxlen)
 {
@@ -189,7 +205,15 @@ static int pool_message(struct dm_target *ti, unsigned int argc, char **argv, ch
 	}
 	if (argc == 2 && !strcmp(argv[0], "replica-remove"))
 		return fvp_runtime_remove_replica(pi->runtime, argv[1]);
-	pr_err("pool: unknown message '%s': wait-loaded and replica-remove <uuid> are known\n",
+	if ((argc == 1 || argc == 2) && !strcmp(argv[0], "scrub"))
+		return pool_scrub(pi->runtime, argc == 2 ? argv[1] : NULL);
+	if (argc == 1 && !strcmp(argv[0], "scrub-stop")) {
+		fvp_scrub_stop(pi->runtime->pool);
+		return 0;
+	}
+	pr_err("pool: unknown message '%s': wait-loaded, replica-remove <uuid>, scrub [<MiB a "
+	       "second>] "
+	       "and scrub-stop are known\n",
 	       argv[0]);
 	return -EINVAL;
 }

@@ -119,6 +119,27 @@ static unsigned int status_legs(struct fvp_pool *pool, char *result, unsigned in
 	return sz;
 }
 
+/* Adds the scrub, this one or the last, to what has sz characters; returns how many there are then. */
+static unsigned int status_scrub(struct fvp_pool *pool, char *result, unsigned int sz,
+				 unsigned int maxlen)
+{
+	struct fvp_scrub_status s;
+
+	fvp_scrub_status(pool, &s);
+	DMEMIT(" scrub=%s scrub_segments=%u",
+	       s.running    ? "running"
+	       : s.complete ? "complete"
+	       : s.rate	    ? "stopped"
+			    : "none",
+	       s.segments);
+	DMEMIT(" scrub_rate_mib=%u scrub_checked_sectors=%llu", s.rate >> (20 - SECTOR_SHIFT),
+	       s.checked_sectors);
+	DMEMIT(" scrub_dropped_sectors=%llu scrub_mended_sectors=%llu scrub_damaged_sectors=%llu",
+	       s.dropped_sectors, s.mended_sectors, s.damaged_sectors);
+	DMEMIT(" scrub_headers_mended=%llu scrub_unreadable=%llu", s.headers_mended, s.unreadable);
+	return sz;
+}
+
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 {
 	const struct volume_sum sum = sum_volumes(pool);
@@ -142,6 +163,7 @@ void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen)
 	       sum.dirty_sectors, fvp_pool_dirty_span(pool), fvp_pool_dirty_limit(pool));
 	DMEMIT(" waiting=%u waiting_sectors=%llu", waiting, waiting_sectors);
 	sz = status_legs(pool, result, sz, maxlen);
+	sz = status_scrub(pool, result, sz, maxlen);
 #define EMIT(field) DMEMIT(" " #field "=%lld", (s64)atomic64_read(&stats->field))
 	EMIT(flash_written_sectors);
 	EMIT(inserted_sectors);

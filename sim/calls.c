@@ -40,6 +40,45 @@ void call_wait_loaded(void *arg)
 	fvp_pool_wait_loaded(sim.pool);
 }
 
+/*
+ * Begins a scrub and mostly waits for it.  On flash that gives back what it was given there
+ * is nothing to find but damaged headers.
+ */
+void call_scrub(void *arg)
+{
+	static const u32 rates[] = { 0, 2048, 20480, ~0u };
+	u32 rate = rates[shim_rng_below(&sim.rng, ARRAY_SIZE(rates))];
+	bool wait = shim_rng_chance(&sim.rng, 3, 4);
+	struct fvp_scrub_status status;
+	int err = fvp_scrub_start(sim.pool, rate);
+
+	if (err && err != -EBUSY && err != -EIO)
+		shim_die("scrub: error %d", err);
+	if (!err)
+		sim.count->scrubs++;
+	for (u32 i = 0; i < 200; i++) {
+		fvp_scrub_status(sim.pool, &status);
+		if (!status.running || !wait)
+			break;
+		shim_sleep_ns(50000000);
+	}
+	if (status.running && wait && shim_rng_chance(&sim.rng, 1, 2)) {
+		fvp_scrub_stop(sim.pool);
+		fvp_scrub_status(sim.pool, &status);
+		if (status.running)
+			shim_die("a scrub does not stop");
+	}
+	sim.count->scrubs_complete += status.complete;
+	sim.count->scrub_checked_sectors += status.checked_sectors;
+	sim.count->scrub_headers += status.headers_mended;
+	if (!m.flash_trouble && (status.dropped_sectors || status.damaged_sectors ||
+				 status.mended_sectors || status.unreadable))
+		shim_die("scrub: %llu sectors dropped, %llu damaged, %llu mended, %llu segments "
+			 "unreadable, but flash is well",
+			 status.dropped_sectors, status.damaged_sectors, status.mended_sectors,
+			 status.unreadable);
+}
+
 /* What decides the way of a write changes: who began before may have gone either way. */
 static void way_changes(struct sim_vol *vol)
 {

@@ -140,6 +140,7 @@ static void event_flash_fault(struct fvp_dev *flash)
 {
 	struct shim_rng *r = &sim.rng;
 
+	m.flash_trouble = true;
 	switch (shim_rng_below(r, 4)) {
 	case 0:
 		flash->read_error_permille = (u32)shim_rng_below(r, 100);
@@ -200,7 +201,7 @@ bool machine_event(void)
 		return event_leg();
 	if (m.leg_count && shim_rng_chance(r, 1, 12))
 		return run_call("legs", call_legs, vol);
-	switch (shim_rng_below(r, 16)) {
+	switch (shim_rng_below(r, 17)) {
 	case 0:
 	case 1:
 	case 2:
@@ -228,6 +229,8 @@ bool machine_event(void)
 	case 13:
 		sim.count->order_changes++;
 		return run_call("order", call_order, vol);
+	case 15:
+		return run_call("scrub", call_scrub, NULL);
 	case 14:
 		return run_call("forget lost", call_forget_lost, vol);
 	default:

@@ -42,6 +42,7 @@ struct machine {
 	u32 draining; /* calls that wait for a drain */
 	u32 write_back_percent; /* of choices of a mode */
 	bool flash_fault; /* one failing device or write a life, so that voiding can work */
+	bool flash_trouble; /* in this life flash may fail reads */
 	bool flash_lost; /* flash has failed reads: data may be lost */
 	bool last_life; /* nothing is to fail */
 	bool damaged; /* a segment's header was: what is behind it may be gone unseen */
@@ -101,6 +102,7 @@ void call_order(void *vol);
 void call_drop(void *vol);
 void call_flush_wait(void *vol); /* until all that is dirty now has been destaged */
 void call_forget_lost(void *vol);
+void call_scrub(void *none);
 /*
  * Somebody got an error for this: it must be lost data, as core will be asked soon.
  * False: it cannot be.

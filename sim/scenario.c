@@ -207,6 +207,9 @@ static bool live(u32 *phases)
 	plan_crash();
 	m.flash_fault = false;
 	m.flash_lost = false;
+	m.flash_trouble = false;
+	for (u32 i = 0; i < m.flash_count; i++)
+		m.flash_trouble |= m.flash[i]->bad_count || m.flash[i]->dead;
 	m.served = false;
 	if (!open_pool())
 		return false;

@@ -60,6 +60,10 @@
 	X(recovered_sectors)                                                                       \
 	X(recovered_whole)                                                                         \
 	X(leg_read_sectors)                                                                        \
+	X(scrubs)                                                                                  \
+	X(scrubs_complete)                                                                         \
+	X(scrub_checked_sectors)                                                                   \
+	X(scrub_headers)                                                                           \
 	X(crash_sectors_lost)                                                                      \
 	X(crash_writes_torn)                                                                       \
 	X(reorders)                                                                                \

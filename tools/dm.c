@@ -200,6 +200,8 @@ int fvp_dm_ask(const char *name, const char *message, char **reply)
 	dm_task_destroy(dmt);
 	if (!*reply)
 		abort();
+	if (error == EBUSY)
+		return FVP_REFUSED;
 	return error ? FVP_SYSTEM : FVP_OK;
 }
 

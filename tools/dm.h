@@ -76,6 +76,7 @@ int fvp_dm_clear(const char *name); /* drops a loaded table that was not resumed
 int fvp_dm_suspend(const char *name); /* I/O in flight ends, new I/O waits */
 int fvp_dm_resume(const char *name); /* with the loaded table, if there is one */
 int fvp_dm_remove(const char *name);
+/* Also FVP_REFUSED: the target is busy with such a thing already. */
 int fvp_dm_message(const char *name, const char *message);
 /* The same for a message that is answered; *reply is the caller's to free. */
 int fvp_dm_ask(const char *name, const char *message, char **reply);

@@ -49,6 +49,7 @@ int fvp_pool_create(int argc, char **argv);
 int fvp_pool_start(int argc, char **argv);
 int fvp_pool_stop(int argc, char **argv);
 int fvp_pool_show(int argc, char **argv);
+int fvp_pool_scrub(int argc, char **argv);
 int fvp_pool_destroy(int argc, char **argv);
 int fvp_replica_create(int argc, char **argv);
 int fvp_replica_add(int argc, char **argv);

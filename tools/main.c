@@ -26,6 +26,15 @@ static const struct verb {
 	{ "pool", "stop", fvp_pool_stop, "NAME",
 	  "Deactivates a pool that no volume uses.  Its content stays.\n" },
 	{ "pool", "show", fvp_pool_show, "[NAME] [--json]", "Shows one pool, or all.\n" },
+	{ "pool", "scrub", fvp_pool_scrub, "NAME [--rate MIB] [--no-wait|--stop] [--json]",
+	  "Verifies the checksums of all that a pool's flash holds, while it goes on.  Damaged "
+	  "cached\n"
+	  "data is dropped (its origin has it), damaged writes that no origin has yet are written "
+	  "anew\n"
+	  "from a replica that has them, and reported if none has.\n"
+	  "  --rate MIB  how much is read in a second, at most (default 128)\n"
+	  "  --no-wait   begin, and do not wait for the end\n"
+	  "  --stop      end the one that runs\n" },
 	{ "pool", "destroy", fvp_pool_destroy, "NAME [--yes] [--accept-data-loss]",
 	  "Deactivates a pool that no volume uses, and erases the superblocks of its devices\n"
 	  "and of its replicas that are there.\n"

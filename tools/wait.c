@@ -28,7 +28,29 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-static uint64_t now_ms(void)
+bool fvp_interrupted(void)
+{
+	return interrupted;
+}
+
+static const int signals_held[] = { SIGINT, SIGTERM, SIGHUP };
+
+void fvp_signals_hold(struct fvp_signals *signals)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	interrupted = 0;
+	for (int i = 0; i < 3; i++)
+		sigaction(signals_held[i], &action, &signals->old[i]);
+}
+
+void fvp_signals_release(const struct fvp_signals *signals)
+{
+	for (int i = 0; i < 3; i++)
+		sigaction(signals_held[i], &signals->old[i], NULL);
+}
+
+uint64_t fvp_now_ms(void)
 {
 	struct timespec ts;
 
@@ -91,14 +113,14 @@ static void show(const struct fvp_wait *wait, const struct progress *p, uint64_t
 static int loop(struct fvp_wait *wait, bool tty)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
-	uint64_t start = now_ms(), shown = 0, moved = start, first_out = 0, last_out = 0;
+	uint64_t start = fvp_now_ms(), shown = 0, moved = start, first_out = 0, last_out = 0;
 	struct progress p = { 0 };
 
 	for (bool first = true;; first = false) {
 		uint64_t now;
 		int ret = look(wait, &p);
 
-		now = now_ms();
+		now = fvp_now_ms();
 		wait->left_bytes = p.left * 512;
 		wait->took_ms = now - start;
 		if (ret || p.done)
@@ -124,18 +146,15 @@ static int loop(struct fvp_wait *wait, bool tty)
 
 int fvp_wait(struct fvp_wait *wait)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal }, old[3];
 	bool tty = isatty(STDOUT_FILENO);
+	struct fvp_signals signals;
 	int ret;
 
-	interrupted = 0;
-	for (int i = 0; i < 3; i++)
-		sigaction(signals[i], &action, &old[i]);
+	fvp_signals_hold(&signals);
 	ret = loop(wait, tty);
 	/* A second signal must not keep the caller from saying and undoing what it has to. */
-	for (int i = 0; i < 3 && ret != FVP_INTERRUPTED; i++)
-		sigaction(signals[i], &old[i], NULL);
+	if (ret != FVP_INTERRUPTED)
+		fvp_signals_release(&signals);
 	if (tty) {
 		printf("\r\033[K");
 		fflush(stdout);

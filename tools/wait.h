@@ -3,6 +3,7 @@
 #ifndef FVP_TOOL_WAIT_H
 #define FVP_TOOL_WAIT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,16 @@ int fvp_wait(struct fvp_wait *wait);
  * that ends (0: nothing was ever dirty).  Prints why not.
  */
 int fvp_wait_flush_begin(struct fvp_wait *wait, uint64_t *dirty_bytes);
+
+/* For other waits: until fvp_signals_release() signals that end a program are only noted. */
+struct fvp_signals {
+	struct sigaction old[3];
+};
+void fvp_signals_hold(struct fvp_signals *signals);
+void fvp_signals_release(const struct fvp_signals *signals);
+bool fvp_interrupted(void);
+/* Monotonic. */
+uint64_t fvp_now_ms(void);
 
 /* Says it, for callers to whom the three mean just that.  Returns ret. */
 int fvp_wait_explain(const struct fvp_wait *wait, int ret);
