@@ -192,8 +192,9 @@ static int segment_load(struct fvp_pool *pool, struct fvp_segment *seg)
 		pr_warn("%s: cannot read a segment (error %d): older cached content is dropped\n",
 			fvp_host_dev_name(seg->dev), err);
 		fvp_reclaim_void_through(pool, seg);
-		/* There is room in the log again. */
+		/* There is room in the log again, perhaps with the next segment open already. */
 		queue_work(pool->bg_wq, &pool->prepare_work);
+		fvp_log_wake(pool);
 	}
 	return err;
 }
