@@ -300,6 +300,8 @@ static u32 part_map(struct sim_req *req, u64 off, u32 len)
 	struct part *part = calloc(1, sizeof(*part));
 	enum fvp_map map;
 
+	/* A host clears nothing that is core's. */
+	memset(&part->rq, 0xa5, sizeof(part->rq));
 	part->req = req;
 	part->data = req->data ? req->data + off : NULL;
 	part->state = PART_MAPPING;
