@@ -6,10 +6,11 @@
 #ifndef SHIM_ENV_ALLOC_H
 #define SHIM_ENV_ALLOC_H
 
-#define SHIM_GFP_SLEEP 1u /* may wait, and in this small world does not fail */
+#define SHIM_GFP_SLEEP 1u /* may wait */
 #define SHIM_GFP_ZERO 2u
+#define SHIM_GFP_NOIO 16u /* on the way of an I/O: others wait for whoever waits here */
 #define GFP_KERNEL SHIM_GFP_SLEEP
-#define GFP_NOIO SHIM_GFP_SLEEP
+#define GFP_NOIO (SHIM_GFP_SLEEP | SHIM_GFP_NOIO)
 #define GFP_NOFS SHIM_GFP_SLEEP
 #define GFP_NOWAIT 0u
 #define GFP_ATOMIC 0u

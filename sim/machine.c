@@ -188,7 +188,8 @@ static void build_volume(u32 number)
 
 static bool alloc_fails(gfp_t flags)
 {
-	if (sim.calm || (flags & SHIM_GFP_SLEEP) ||
+	/* Someone who opens a pool or attaches may be refused; that is a unit test's. */
+	if (sim.calm || (flags & (SHIM_GFP_SLEEP | SHIM_GFP_NOIO)) == SHIM_GFP_SLEEP ||
 	    !shim_rng_chance(&sim.io_rng, sim.alloc_fail_permille, 1000))
 		return false;
 	sim.count->fault_alloc++;
