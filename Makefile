@@ -7,7 +7,9 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter
 KERNELS := 6.1 6.12
 
-.PHONY: all help tools module check check-debug demo bench-path style format clean setup
+HOURS ?= 1
+
+.PHONY: all help tools module check check-debug soak demo bench-path style format clean setup
 all: tools module
 
 include userspace.mk
@@ -18,6 +20,7 @@ help:
 	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'
 	@echo 'sudo make check       everything that is tested, about 20 minutes'
 	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
+	@echo 'sudo make soak HOURS=N volumes under load while an administrator does all there is to do, in random order'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
 	@echo 'make tools            out/fvp, the command-line tool'
 	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
@@ -42,6 +45,10 @@ check-debug:
 	$(MAKE) tools
 	lab/build-module debug
 	FVP_LAB_KERNEL=debug /usr/bin/python3 -m pytest -v --durations=25 tests/lab
+
+soak:
+	lab/setup
+	lab/soak $$(($(HOURS) * 3600))
 
 demo:
 	lab/demo
