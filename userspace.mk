@@ -108,4 +108,6 @@ fuzz: $(foreach n,$(FUZZ_NAMES),$(USER_OUT)/fuzz_$(n))
 fuzz-corpus: $(USER_OUT)/fuzz-seeds
 	$< fuzz/corpus
 
+include coverage.mk
+
 -include $(shell find $(USER_OUT)/user -name '*.d' 2>/dev/null)
