@@ -36,6 +36,7 @@ FUZZ_FORMAT_SRCS = $(SHIM_BASE_SRCS) core/super.c core/record.c
 # What a target links beside its own file.
 FUZZ_SRCS_super = $(FUZZ_FORMAT_SRCS)
 FUZZ_SRCS_segment = $(FUZZ_FORMAT_SRCS)
+FUZZ_SRCS_lines = $(SHIM_BASE_SRCS) kernel/parse.c
 FUZZ_IMAGE_SRCS = $(wildcard fuzz/image*.c) $(SHIM_SRCS) $(CORE_SRCS)
 FUZZ_SRCS_image = $(FUZZ_IMAGE_SRCS)
 
