@@ -211,6 +211,33 @@ TEST(fault_io_memory, "guests, destaging and replicas do without any one allocat
 	finish();
 }
 
+TEST(fault_flash_io, "an I/O of flash that fails under guests and destaging shows to no guest")
+{
+	u32 nth, left, failed = 0;
+
+	for (nth = 1;; nth++) {
+		start_legs(1);
+		io(FVP_REQ_WRITE, 8012, 40);
+		m.flash[0]->fail_in = nth;
+		guests();
+		run_ns(5 * NSEC_PER_SEC);
+		EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_THROUGH), 0);
+		guests();
+		run_ns(NSEC_PER_SEC);
+		left = m.flash[0]->fail_in;
+		m.flash[0]->fail_in = 0;
+		failed += READ_ONCE(sim.pool->health) == FVP_POOL_FAILED;
+		EXPECT(all_clean(NULL));
+		EXPECT_EQ(fvp_volume_lost(vol->core, NULL, 0), 0);
+		io(FVP_REQ_READ, 7990, 150);
+		finish();
+		if (left)
+			break;
+	}
+	EXPECT(failed && failed < nth);
+	unit_note("%u I/O, %u times the pool failed", nth - 1, failed);
+}
+
 TEST(fault_open_io, "an I/O of flash that fails while a pool opens costs no acknowledged write")
 {
 	u32 refused = 0, nth, left;
