@@ -192,8 +192,10 @@ TEST(fault_io_memory, "guests, destaging and replicas do without any one allocat
 		for (u32 nth = 1; nth < 120; nth++) {
 			u32 left;
 
-			/* Destaging gets its memory anew. */
-			EXPECT_EQ(fvp_volume_drop(vol->core), 0);
+			/* The volume gets all its memory anew. */
+			detach(FVP_DETACH_FORGET);
+			attach(modes[i]);
+			EXPECT_EQ(fvp_volume_set_legs(vol->core, 1, 1), 0);
 			detach(FVP_DETACH_KEEP);
 			attach(modes[i]);
 			allocations_fail(nth);
