@@ -36,6 +36,8 @@ FUZZ_FORMAT_SRCS = $(SHIM_BASE_SRCS) core/super.c core/record.c
 # What a target links beside its own file.
 FUZZ_SRCS_super = $(FUZZ_FORMAT_SRCS)
 FUZZ_SRCS_segment = $(FUZZ_FORMAT_SRCS)
+FUZZ_SRCS_lines = $(SHIM_BASE_SRCS) kernel/parse.c
+FUZZ_SRCS_words = $(FUZZ_SRCS_lines) tools/words.c tools/text.c
 FUZZ_IMAGE_SRCS = $(wildcard fuzz/image*.c) $(SHIM_SRCS) $(CORE_SRCS)
 FUZZ_SRCS_image = $(FUZZ_IMAGE_SRCS)
 
@@ -107,5 +109,7 @@ fuzz: $(foreach n,$(FUZZ_NAMES),$(USER_OUT)/fuzz_$(n))
 # Writes the committed corpora anew, after a change of the format.
 fuzz-corpus: $(USER_OUT)/fuzz-seeds
 	$< fuzz/corpus
+
+include coverage.mk
 
 -include $(shell find $(USER_OUT)/user -name '*.d' 2>/dev/null)

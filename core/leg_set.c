@@ -216,8 +216,10 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 	u64 bytes = 0;
 	int ret;
 
-	if (!super)
+	if (!super) {
+		snprintf(err, err_len, "%s: out of memory", fvp_host_dev_name(dev));
 		return -ENOMEM;
+	}
 	ret = fvp_super_read(dev, super, &why, &bytes);
 	if (ret)
 		snprintf(err, err_len, "%s: %s: make it a replica first", fvp_host_dev_name(dev),

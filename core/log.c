@@ -472,11 +472,6 @@ bool fvp_log_idle(struct fvp_pool *pool)
 	return idle;
 }
 
-u64 fvp_log_head(struct fvp_pool *pool)
-{
-	return READ_ONCE(pool->log.head);
-}
-
 void fvp_log_commit(struct fvp_pool *pool, struct fvp_append *append, u32 crc, bool keep)
 {
 	struct fvp_log_record *record = append->record;

@@ -169,9 +169,6 @@ u64 fvp_log_written(struct fvp_pool *pool);
 /* A segment has no dirty entries any more: notes the oldest that has.  Any context. */
 void fvp_log_dirty_advance(struct fvp_pool *pool);
 
-/* Place behind the last reservation.  Any context. */
-u64 fvp_log_head(struct fvp_pool *pool);
-
 /*
  * The data is in place (crc: of it), or keep is false: then the entry is void, and
  * done() is not called.  The append belongs to the log until done(), if it has one.

@@ -250,11 +250,10 @@ static void pool_free(struct fvp_pool *pool)
 	if (pool->io_wq)
 		destroy_workqueue(pool->io_wq);
 	fvp_log_destroy(pool);
-	if (pool->workers_ready) {
+	if (pool->workers_ready)
 		fvp_volumes_close(pool);
-		fvp_legs_free(pool);
-		fvp_pins_destroy(&pool->reads);
-	}
+	fvp_legs_free(pool);
+	fvp_pins_destroy(&pool->reads);
 	mempool_destroy(pool->write_pool);
 	kvfree(pool->load_order);
 	kvfree(pool->segments);
@@ -350,9 +349,9 @@ int fvp_pool_open(const struct fvp_pool_params *params, struct fvp_pool **out, c
 	u32 i;
 	int ret;
 
+	snprintf(err, err_len, "out of memory");
 	if (!pool)
 		return -ENOMEM;
-	snprintf(err, err_len, "out of memory");
 	ret = params->count < 1 || params->count > FVP_DEVICES_MAX ? -EINVAL
 								   : pool_read(pool, &args);
 	for (i = 0; i < FVP_DEVICES_MAX; i++)

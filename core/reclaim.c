@@ -16,23 +16,28 @@ static int pinned_list(struct fvp_pool *pool, u64 tail_gen)
 	struct fvp_super *super = pool->super;
 	struct fvp_segment *seg;
 	unsigned long flags;
-	int err = 0;
+	u32 count = 0;
 
-	super->pinned_count = 0;
 	spin_lock_irqsave(&pool->segs.lock, flags);
 	list_for_each_entry (seg, &pool->segs.order, node) {
 		if (seg->gen >= tail_gen)
 			break;
-		if (!READ_ONCE(seg->dirty))
-			continue;
-		if (super->pinned_count == FVP_PINNED_MAX) {
-			err = -ENOSPC;
+		count += READ_ONCE(seg->dirty) != 0;
+	}
+	/* The old list stays, then: it goes with the old tail, and may be written with it. */
+	if (count > FVP_PINNED_MAX) {
+		spin_unlock_irqrestore(&pool->segs.lock, flags);
+		return -ENOSPC;
+	}
+	super->pinned_count = 0;
+	list_for_each_entry (seg, &pool->segs.order, node) {
+		if (seg->gen >= tail_gen || super->pinned_count == count)
 			break;
-		}
-		super->pinned[super->pinned_count++] = seg->gen;
+		if (READ_ONCE(seg->dirty))
+			super->pinned[super->pinned_count++] = seg->gen;
 	}
 	spin_unlock_irqrestore(&pool->segs.lock, flags);
-	return err;
+	return 0;
 }
 
 /*

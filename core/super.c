@@ -138,7 +138,8 @@ static int geometry_check(const struct fvp_disk_super *disk, u64 device_sectors,
 	if (le64_to_cpu(disk->generation) >= FVP_GEN_END ||
 	    le64_to_cpu(disk->tail_gen) >= FVP_GEN_END ||
 	    le32_to_cpu(disk->legset_gen) >= FVP_GEN32_END ||
-	    le32_to_cpu(disk->next_volume_id) >= FVP_GEN32_END)
+	    /* 0 is nobody's: a volume that got it would make the next superblock invalid. */
+	    !disk->next_volume_id || le32_to_cpu(disk->next_volume_id) >= FVP_GEN32_END)
 		return -EUCLEAN;
 	if (sectors > device_sectors) {
 		*why = "the device is smaller than its superblock says";

@@ -135,5 +135,6 @@ int main(int argc, char **argv)
 	seed_segment("sealed-fix", 1, 2, true, 6);
 	seed_segment("sealed", 1, 2, true, 4);
 	seeds_image();
+	seeds_text();
 	return 0;
 }

@@ -9,5 +9,6 @@ void seeds_write(const char *target, const char *name, const void *data, size_t 
 
 /* One for each target that seeds.c does not do itself. */
 void seeds_image(void);
+void seeds_text(void);
 
 #endif /* FUZZ_SEEDS_H */

@@ -11,24 +11,21 @@
 
 #include "target.h"
 
-/* Takes a reference to each device of the line.  On error the caller drops what was taken. */
-static int pool_get_devices(struct dm_target *ti, struct fvp_pool_instance *pi, char **paths,
+/*
+ * Takes a reference to each device of the line; of a word, what is behind the prefix.  On error
+ * the caller drops what was taken.
+ */
+static int pool_get_devices(struct dm_target *ti, struct fvp_pool_instance *pi, char **words,
 			    u32 count, const char *prefix)
 {
 	u32 first = pi->dev_count;
 
 	for (; pi->dev_count < first + count; pi->dev_count++) {
-		const char *path = paths[pi->dev_count - first];
+		const char *path = words[pi->dev_count - first] + strlen(prefix);
 		struct dm_dev *dev;
 		u32 i;
 		int err;
 
-		if (strncmp(path, prefix, strlen(prefix))) {
-			pr_err("pool: unknown option '%s': replica=<device> is known\n", path);
-			ti->error = "Unknown option";
-			return -EINVAL;
-		}
-		path += strlen(prefix);
 		err = dm_get_device(ti, path, BLK_OPEN_READ | BLK_OPEN_WRITE, &dev);
 		if (err) {
 			pr_err("pool: cannot open flash device %s: %s (%d)\n", path,
@@ -71,28 +68,13 @@ static void pool_put_devices(struct dm_target *ti, struct fvp_pool_instance *pi)
 static int pool_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct fvp_pool_instance *pi;
-	unsigned int noio, count, replicas = 0;
-	uuid_t uuid;
+	struct fvp_pool_line line;
+	unsigned int noio;
 	int err;
 
-	if (argc < 3 || kstrtouint(argv[1], 10, &count) || !count || count > argc - 2 ||
-	    (count < argc - 2 &&
-	     (kstrtouint(argv[2 + count], 10, &replicas) || replicas != argc - 3 - count))) {
-		ti->error = "Wants: <pool uuid> <n> <flash device>{n} [<m> replica=<device>{m}]";
-		return -EINVAL;
-	}
-	if (count > FVP_DEVICES_MAX) {
-		ti->error = "Too many flash devices";
-		return -EINVAL;
-	}
-	if (replicas > FVP_LEGS_MAX) {
-		ti->error = "Too many replicas";
-		return -EINVAL;
-	}
-	if (fvp_parse_uuid(argv[0], &uuid)) {
-		ti->error = "Not a uuid";
-		return -EINVAL;
-	}
+	err = fvp_parse_pool_line(argc, argv, &line, &ti->error);
+	if (err)
+		return err;
 
 	pi = kzalloc(sizeof(*pi), GFP_KERNEL);
 	if (!pi) {
@@ -100,17 +82,18 @@ static int pool_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	ti->error = NULL;
-	err = pool_get_devices(ti, pi, argv + 2, count, "");
+	err = pool_get_devices(ti, pi, line.flash, line.flash_count, "");
 	pi->flash_count = pi->dev_count;
-	if (!err && replicas)
-		err = pool_get_devices(ti, pi, argv + 3 + count, replicas, "replica=");
+	if (!err)
+		err = pool_get_devices(ti, pi, line.replica, line.replica_count,
+				       FVP_OPTION_REPLICA);
 	if (err)
 		goto err_devices;
 
 	/* Volumes may be suspended while this waits for memory. */
 	noio = memalloc_noio_save();
-	pi->runtime = fvp_runtime_open(&uuid, fvp_target_devt(ti), pi->devs, pi->flash_count,
-				       pi->devs + pi->flash_count, replicas, &ti->error);
+	pi->runtime = fvp_runtime_open(&line.uuid, fvp_target_devt(ti), pi->devs, pi->flash_count,
+				       pi->devs + pi->flash_count, line.replica_count, &ti->error);
 	memalloc_noio_restore(noio);
 	if (IS_ERR(pi->runtime)) {
 		err = PTR_ERR(pi->runtime);
@@ -178,44 +161,33 @@ static void pool_status(struct dm_target *ti, status_type_t type, unsigned int s
 	}
 }
 
-static int pool_scrub(struct fvp_runtime *runtime, const char *rate)
-{
-	unsigned int mib = 0, noio;
-	int err;
-
-	if (rate && (kstrtouint(rate, 10, &mib) || !mib || mib > FVP_SCRUB_MIB_MAX)) {
-		pr_err("pool %pUb: scrub takes 1 to %u MiB a second, not '%s'\n", &runtime->uuid,
-		       FVP_SCRUB_MIB_MAX, rate);
-		return -EINVAL;
-	}
-	noio = memalloc_noio_save();
-	err = fvp_scrub_start(runtime->pool, mib << (20 - SECTOR_SHIFT));
-	memalloc_noio_restore(noio);
-	return err;
-}
-
 static int pool_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			unsigned int maxlen)
 {
 	struct fvp_pool_instance *pi = ti->private;
+	struct fvp_pool_message msg;
+	int err = fvp_parse_pool_message(&pi->runtime->uuid, argc, argv, &msg);
+	unsigned int noio;
 
-	if (argc == 1 && !strcmp(argv[0], "wait-loaded")) {
+	if (err)
+		return err;
+	switch (msg.kind) {
+	case FVP_MSG_WAIT_LOADED:
 		fvp_pool_wait_loaded(pi->runtime->pool);
-		return 0;
-	}
-	if (argc == 2 && !strcmp(argv[0], "replica-remove"))
-		return fvp_runtime_remove_replica(pi->runtime, argv[1]);
-	if ((argc == 1 || argc == 2) && !strcmp(argv[0], "scrub"))
-		return pool_scrub(pi->runtime, argc == 2 ? argv[1] : NULL);
-	if (argc == 1 && !strcmp(argv[0], "scrub-stop")) {
+		break;
+	case FVP_MSG_REPLICA_REMOVE:
+		err = fvp_runtime_remove_replica(pi->runtime, &msg.uuid);
+		break;
+	case FVP_MSG_SCRUB:
+		noio = memalloc_noio_save();
+		err = fvp_scrub_start(pi->runtime->pool, msg.rate_mib << (20 - SECTOR_SHIFT));
+		memalloc_noio_restore(noio);
+		break;
+	case FVP_MSG_SCRUB_STOP:
 		fvp_scrub_stop(pi->runtime->pool);
-		return 0;
+		break;
 	}
-	pr_err("pool: unknown message '%s': wait-loaded, replica-remove <uuid>, scrub [<MiB a "
-	       "second>] "
-	       "and scrub-stop are known\n",
-	       argv[0]);
-	return -EINVAL;
+	return err;
 }
 
 static int pool_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)

@@ -106,52 +106,44 @@ void fvp_runtime_close_replicas(struct fvp_runtime *runtime)
 			fvp_dev_close(&runtime->replica[i]);
 }
 
-int fvp_runtime_remove_replica(struct fvp_runtime *runtime, const char *text)
+int fvp_runtime_remove_replica(struct fvp_runtime *runtime, const uuid_t *uuid)
 {
 	char msg[256] = "";
-	uuid_t uuid;
 	int err;
 
-	if (fvp_parse_uuid(text, &uuid)) {
-		pr_err("pool %pUb: '%s' is not a uuid\n", &runtime->uuid, text);
-		return -EINVAL;
-	}
 	mutex_lock(&fvp_registry_mutex);
-	err = fvp_leg_remove(runtime->pool, uuid.b, msg, sizeof(msg));
+	err = fvp_leg_remove(runtime->pool, uuid->b, msg, sizeof(msg));
 	if (err)
-		pr_err("pool %pUb: replica %pUb: %s (%d)\n", &runtime->uuid, &uuid, msg, err);
+		pr_err("pool %pUb: replica %pUb: %s (%d)\n", &runtime->uuid, uuid, msg, err);
 	else
 		fvp_runtime_close_replicas(runtime);
 	mutex_unlock(&fvp_registry_mutex);
 	return err;
 }
 
-int fvp_message_replicas(struct fvp_volume *vol, unsigned int argc, char **argv)
+int fvp_message_replicas(struct fvp_volume *vol, const struct fvp_volume_message *msg)
 {
 	struct fvp_pool *pool = vol->pool;
-	unsigned int min, i;
+	unsigned int i;
 	uuid_t uuid;
 	u8 legs = 0;
 	int index, err;
 
-	if (argc < 1 || kstrtouint(argv[0], 10, &min) || min > FVP_VOLUME_LEGS_MAX) {
-		pr_err("volume %pUb: wants: replicas <min> [<uuid>...]\n", vol->uuid);
-		return -EINVAL;
-	}
-	for (i = 1; i < argc; i++) {
+	for (i = 0; i < msg->replica_count; i++) {
 		index = -1;
-		if (!fvp_parse_uuid(argv[i], &uuid)) {
+		if (!fvp_parse_uuid(msg->replica[i], &uuid)) {
 			mutex_lock(&pool->super_mutex);
 			index = fvp_leg_find(pool, uuid.b);
 			mutex_unlock(&pool->super_mutex);
 		}
 		if (index < 0) {
-			pr_err("volume %pUb: its pool has no replica %s\n", vol->uuid, argv[i]);
+			pr_err("volume %pUb: its pool has no replica %s\n", vol->uuid,
+			       msg->replica[i]);
 			return -ENOENT;
 		}
 		legs |= 1u << index;
 	}
-	err = fvp_volume_set_legs(vol, legs, (u8)min);
+	err = fvp_volume_set_legs(vol, legs, msg->replicas_min);
 	if (err == -EINVAL)
 		pr_err("volume %pUb: at most %d replicas, and no more required than there are\n",
 		       vol->uuid, FVP_VOLUME_LEGS_MAX);

@@ -70,7 +70,7 @@ bool fvp_runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt);
 /* Closes what no leg of the pool uses; all of them if there is no pool.  Likewise. */
 void fvp_runtime_close_replicas(struct fvp_runtime *runtime);
 /* The message replica-remove.  0 or -errno.  Sleeps. */
-int fvp_runtime_remove_replica(struct fvp_runtime *runtime, const char *uuid);
+int fvp_runtime_remove_replica(struct fvp_runtime *runtime, const uuid_t *uuid);
 
 /* True if devt is a pool, a pool's flash device or a replica.  Caller holds fvp_registry_mutex. */
 bool fvp_runtime_owns(dev_t devt);

@@ -1,57 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Words of tables, messages and status lines: fvp_uapi.h says what they mean.
+ * Status lines and answers of messages: fvp_uapi.h says what they mean.
  */
 #include "dirty.h"
 #include "target.h"
 
 /* Of lost data, in one answer: as many as fit a page. */
 #define FVP_LOST_RANGES_MAX (PAGE_SIZE / sizeof(struct fvp_lost_range))
-
-static const char *const mode_names[] = {
-	[FVP_MODE_PASS_THROUGH] = FVP_MODE_NAME_PASS_THROUGH,
-	[FVP_MODE_READ_ONLY_CACHE] = FVP_MODE_NAME_READ_ONLY_CACHE,
-	[FVP_MODE_WRITE_THROUGH] = FVP_MODE_NAME_WRITE_THROUGH,
-	[FVP_MODE_WRITE_BACK] = FVP_MODE_NAME_WRITE_BACK,
-};
-
-enum fvp_mode fvp_parse_mode(const char *text)
-{
-	u32 i;
-
-	for (i = 1; i < ARRAY_SIZE(mode_names); i++)
-		if (!strcmp(text, mode_names[i]))
-			return i;
-	return 0;
-}
-
-const char *fvp_mode_name(enum fvp_mode mode)
-{
-	return mode < ARRAY_SIZE(mode_names) && mode_names[mode] ? mode_names[mode] : "unknown";
-}
-
-int fvp_parse_order(const char *text, enum fvp_order *order)
-{
-	if (!strcmp(text, FVP_ORDER_NAME_STRICT))
-		*order = FVP_ORDER_STRICT;
-	else if (!strcmp(text, FVP_ORDER_NAME_RELAXED))
-		*order = FVP_ORDER_RELAXED;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-const char *fvp_order_name(enum fvp_order order)
-{
-	return order == FVP_ORDER_RELAXED ? FVP_ORDER_NAME_RELAXED : FVP_ORDER_NAME_STRICT;
-}
-
-int fvp_parse_uuid(const char *text, uuid_t *uuid)
-{
-	if (strlen(text) != UUID_STRING_LEN)
-		return -EINVAL;
-	return uuid_parse(text, uuid);
-}
 
 struct volume_sum {
 	u64 bytes, extents, live_sectors, dirty_sectors;

@@ -21,62 +21,11 @@
  * swap's and before a removal; in process context, holding the device's suspend_lock
  * (and at removal its SRCU), so that status and messages go on meanwhile.
  */
-#include <linux/ctype.h>
 #include <linux/sched/mm.h>
 
 #include "bio.h"
 #include "dirty.h"
 #include "target.h"
-
-static int parse_name(struct dm_target *ti, struct fvp_instance *inst, const char *name)
-{
-	const char *c;
-
-	for (c = name; *c; c++) {
-		if (!(isascii(*c) && isalnum(*c)) && !strchr("._+:@-", *c)) {
-			ti->error = "name= takes letters, digits and ._+:@-";
-			return -EINVAL;
-		}
-	}
-	if (strscpy(inst->name, name, sizeof(inst->name)) <= 0) {
-		ti->error = "name= is empty or longer than 63 characters";
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Options of a table line.  Sets ti->error. */
-static int parse_options(struct dm_target *ti, struct fvp_instance *inst, unsigned int argc,
-			 char **argv)
-{
-	unsigned int count, i;
-	int err;
-
-	if (!argc)
-		return 0;
-	if (kstrtouint(argv[0], 10, &count) || count != argc - 1) {
-		ti->error = "Number of options is wrong";
-		return -EINVAL;
-	}
-	for (i = 1; i < argc; i++) {
-		if (!strncmp(argv[i], "name=", 5)) {
-			err = parse_name(ti, inst, argv[i] + 5);
-			if (err)
-				return err;
-		} else if (!strncmp(argv[i], "order=", 6)) {
-			if (fvp_parse_order(argv[i] + 6, &inst->order)) {
-				ti->error = "order= takes strict or relaxed";
-				return -EINVAL;
-			}
-		} else {
-			pr_err("volume: unknown option '%s': name= and order= are known\n",
-			       argv[i]);
-			ti->error = "Unknown option";
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
 
 static int open_device(struct dm_target *ti, const char *path, blk_mode_t mode, const char *role,
 		       struct dm_dev **dev)
@@ -139,40 +88,28 @@ static int attach(struct dm_target *ti, struct fvp_instance *inst, const uuid_t 
 
 static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
+	struct fvp_volume_line line;
 	struct fvp_instance *inst;
 	unsigned int noio;
-	uuid_t uuid;
 	int err;
 
-	if (argc < 4) {
-		ti->error = "Wants: <pool device> <origin> <volume uuid> <mode> [<n> <option>{n}]";
-		return -EINVAL;
-	}
-	if (fvp_parse_uuid(argv[2], &uuid)) {
-		ti->error = "Not a uuid";
-		return -EINVAL;
-	}
+	err = fvp_parse_volume_line(argc, argv, &line, &ti->error);
+	if (err)
+		return err;
 
 	inst = kzalloc(sizeof(*inst), GFP_KERNEL);
 	if (!inst) {
 		ti->error = "Out of memory";
 		return -ENOMEM;
 	}
+	inst->mode = line.mode;
+	inst->order = line.order;
+	strscpy(inst->name, line.name, sizeof(inst->name));
 
-	err = -EINVAL;
-	inst->mode = fvp_parse_mode(argv[3]);
-	if (!inst->mode) {
-		ti->error = "Unknown mode";
-		goto err_free;
-	}
-	err = parse_options(ti, inst, argc - 4, argv + 4);
+	err = open_device(ti, line.pool, BLK_OPEN_READ, "pool", &inst->pool);
 	if (err)
 		goto err_free;
-
-	err = open_device(ti, argv[0], BLK_OPEN_READ, "pool", &inst->pool);
-	if (err)
-		goto err_free;
-	err = open_device(ti, argv[1], dm_table_get_mode(ti->table), "origin", &inst->origin);
+	err = open_device(ti, line.origin, dm_table_get_mode(ti->table), "origin", &inst->origin);
 	if (err)
 		goto err_pool;
 	err = check_origin(ti, inst);
@@ -181,7 +118,7 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 
 	/* Volumes may be suspended while this waits for memory. */
 	noio = memalloc_noio_save();
-	err = attach(ti, inst, &uuid);
+	err = attach(ti, inst, &line.uuid);
 	memalloc_noio_restore(noio);
 	if (err)
 		goto err_origin;
@@ -381,73 +318,76 @@ static void target_status(struct dm_target *ti, status_type_t type, unsigned int
 	}
 }
 
-static int set_mode(struct fvp_instance *inst, const char *text)
+static int set_mode(struct fvp_instance *inst, enum fvp_mode mode)
 {
-	enum fvp_mode mode = fvp_parse_mode(text);
-	int err;
+	int err = fvp_volume_set_mode(inst->vol, mode);
 
-	if (!mode) {
-		pr_err("volume %pUb: unknown mode '%s'\n", &inst->att->uuid, text);
-		return -EINVAL;
-	}
-	err = fvp_volume_set_mode(inst->vol, mode);
 	if (!err)
 		WRITE_ONCE(inst->mode, mode);
 	return err;
 }
 
-static int set_order(struct fvp_instance *inst, const char *text)
+static void set_order(struct fvp_instance *inst, enum fvp_order order)
 {
-	enum fvp_order order;
-
-	if (fvp_parse_order(text, &order)) {
-		pr_err("volume %pUb: unknown order '%s': strict and relaxed are known\n",
-		       &inst->att->uuid, text);
-		return -EINVAL;
-	}
 	use_order(inst, order);
 	WRITE_ONCE(inst->order, order);
-	return 0;
+}
+
+static int drop(struct fvp_instance *inst)
+{
+	int err = fvp_volume_drop(inst->vol);
+
+	if (err)
+		pr_err("volume %pUb: its content could not be dropped: error %d\n",
+		       &inst->att->uuid, err);
+	return err;
 }
 
 /* Returns 1 where result holds an answer, as dm wants it. */
+static int do_message(struct fvp_instance *inst, const struct fvp_volume_message *msg, char *result,
+		      unsigned int maxlen)
+{
+	switch (msg->kind) {
+	case FVP_MSG_MODE:
+		return set_mode(inst, msg->mode);
+	case FVP_MSG_ORDER:
+		set_order(inst, msg->order);
+		return 0;
+	case FVP_MSG_REPLICAS:
+		return fvp_message_replicas(inst->vol, msg);
+	case FVP_MSG_FLUSH:
+		fvp_reply_flush(inst->vol, result, maxlen);
+		return 1;
+	case FVP_MSG_LOST:
+		fvp_reply_lost(inst->vol, result, maxlen);
+		return 1;
+	case FVP_MSG_FORGET_LOST:
+		fvp_volume_forget_lost(inst->vol);
+		return 0;
+	case FVP_MSG_KEEP:
+		WRITE_ONCE(inst->att->keep, true);
+		return 0;
+	case FVP_MSG_FORGET:
+		WRITE_ONCE(inst->att->keep, false);
+		return 0;
+	case FVP_MSG_DROP:
+		return drop(inst);
+	}
+	return -EINVAL;
+}
+
 static int target_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			  unsigned int maxlen)
 {
 	struct fvp_instance *inst = ti->private;
-	unsigned int noio = memalloc_noio_save();
-	int err = 0;
+	struct fvp_volume_message msg;
+	int err = fvp_parse_volume_message(&inst->att->uuid, argc, argv, &msg);
+	unsigned int noio;
 
-	if (argc == 2 && !strcmp(argv[0], "mode")) {
-		err = set_mode(inst, argv[1]);
-	} else if (argc == 2 && !strcmp(argv[0], "order")) {
-		err = set_order(inst, argv[1]);
-	} else if (argc >= 2 && !strcmp(argv[0], "replicas")) {
-		err = fvp_message_replicas(inst->vol, argc - 1, argv + 1);
-	} else if (argc == 1 && !strcmp(argv[0], "flush")) {
-		fvp_reply_flush(inst->vol, result, maxlen);
-		err = 1;
-	} else if (argc == 1 && !strcmp(argv[0], "lost")) {
-		fvp_reply_lost(inst->vol, result, maxlen);
-		err = 1;
-	} else if (argc == 1 && !strcmp(argv[0], "forget-lost")) {
-		fvp_volume_forget_lost(inst->vol);
-	} else if (argc == 1 && !strcmp(argv[0], "keep")) {
-		WRITE_ONCE(inst->att->keep, true);
-	} else if (argc == 1 && !strcmp(argv[0], "forget")) {
-		WRITE_ONCE(inst->att->keep, false);
-	} else if (argc == 1 && !strcmp(argv[0], "drop")) {
-		err = fvp_volume_drop(inst->vol);
-		if (err)
-			pr_err("volume %pUb: its content could not be dropped: error %d\n",
-			       &inst->att->uuid, err);
-	} else {
-		pr_err("volume %pUb: unknown message '%s': mode <mode>, order <order>, "
-		       "replicas <min> [<uuid>...], flush, lost, forget-lost, keep, forget and "
-		       "drop are known\n",
-		       &inst->att->uuid, argv[0]);
-		err = -EINVAL;
-	}
+	if (err)
+		return err;
+	noio = memalloc_noio_save();
+	err = do_message(inst, &msg, result, maxlen);
 	memalloc_noio_restore(noio);
 	return err;
 }

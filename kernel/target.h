@@ -6,6 +6,7 @@
 #include <linux/device-mapper.h>
 
 #include "fvp_uapi.h"
+#include "parse.h"
 #include "runtime.h"
 
 extern struct target_type fvp_pool_target;
@@ -38,23 +39,12 @@ static inline dev_t fvp_target_devt(struct dm_target *ti)
 	return disk_devt(dm_disk(dm_table_get_md(ti->table)));
 }
 
-/* Parses the usual form with dashes, and nothing after it.  0 or -EINVAL. */
-int fvp_parse_uuid(const char *text, uuid_t *uuid);
-
-/* 0 if not the name of a mode. */
-enum fvp_mode fvp_parse_mode(const char *text);
-const char *fvp_mode_name(enum fvp_mode mode);
-
-/* 0 or -EINVAL. */
-int fvp_parse_order(const char *text, enum fvp_order *order);
-const char *fvp_order_name(enum fvp_order order);
-
 /* STATUSTYPE_INFO lines, as fvp_uapi.h has them. */
 void fvp_status_pool(struct fvp_pool *pool, char *result, unsigned int maxlen);
 void fvp_status_volume(const struct fvp_attachment *att, char *result, unsigned int maxlen);
 
-/* The message replicas: <min> [<uuid>...].  0 or -errno.  Sleeps. */
-int fvp_message_replicas(struct fvp_volume *vol, unsigned int argc, char **argv);
+/* The message replicas.  0 or -errno.  Sleeps. */
+int fvp_message_replicas(struct fvp_volume *vol, const struct fvp_volume_message *msg);
 
 /* Answers of the messages flush and lost, likewise.  Sleep. */
 void fvp_reply_flush(struct fvp_volume *vol, char *result, unsigned int maxlen);

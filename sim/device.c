@@ -89,7 +89,7 @@ static int fault_of(struct fvp_dev *dev, struct dev_io *io)
 	bool read = io->op == DEV_READ;
 	u32 permille = read ? dev->read_error_permille : dev->write_error_permille;
 
-	if (dev->dead)
+	if (dev->dead || (dev->fail_in && !--dev->fail_in))
 		return -EIO;
 	if (io->op != DEV_FLUSH && hits_bad(dev, io)) {
 		sim.count->fault_flash_read_permanent++;

@@ -43,6 +43,7 @@ struct fvp_dev {
 	u32 read_error_permille, write_error_permille;
 	u32 again_permille; /* I/O that may not wait would have to */
 	bool fail_next_write; /* once */
+	u32 fail_in; /* the I/O of this number from now on fails, also while the simulator is calm */
 	bool dead;
 	bool fail_writes; /* all of them, flushes too, also while the simulator is calm */
 	u64 fail_writes_until_ns; /* likewise, for a while */

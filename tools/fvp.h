@@ -10,7 +10,8 @@
  *	flash.c		superblocks: knows core/super.h; media.c: what is wrong with one;
  *			take.c: devices that are to get one
  *	recover.c	the verb; recover/core.c runs all of core/ over files, in this process
- *	report.c	status lines; waiting.c: volumes whose origin is not there
+ *	words.c		status lines, table lines and answers of the module, as text
+ *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
@@ -72,6 +73,8 @@ int fvp_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Text. */
 bool fvp_size_parse(const char *text, uint64_t *bytes); /* 4M, 1G, 512 */
+/* A number from 0 to max; false if text is none. */
+bool fvp_number_parse(const char *text, unsigned int max, unsigned int *number);
 /* "1.2 GiB" into one of a few static buffers. */
 const char *fvp_size_text(uint64_t bytes);
 /* "2.5 s", "3 min", likewise. */

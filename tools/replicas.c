@@ -20,23 +20,23 @@ static void device_of(struct fvp_replica *replica, const char *name)
 		if (*c == '/')
 			*c = '!';
 	if (fvp_read_line(sys, number, sizeof(number)) &&
-	    sscanf(number, "%u:%u", &replica->major, &replica->minor) == 2)
+	    fvp_device_number_parse(number, &replica->major, &replica->minor))
 		fvp_device_path(replica->major, replica->minor, replica->path);
 }
 
-static bool replica_parse(const char *word, struct fvp_replica *replica)
+static bool replica_parse(const char *value, struct fvp_replica *replica)
 {
-	unsigned long long slots, failures, acks, ack_us;
-	char device[64];
+	struct fvp_replica_words words;
 
-	if (sscanf(word, "%36[^,],%15[^,],%63[^,],%llu,%llu,%llu,%llu", replica->uuid,
-		   replica->state, device, &slots, &failures, &acks, &ack_us) != 7)
+	if (!fvp_replica_words_parse(value, &words))
 		return false;
-	replica->slots = slots;
-	replica->failures = failures;
-	replica->acks = acks;
-	replica->ack_us_mean = ack_us;
-	device_of(replica, device);
+	strcpy(replica->uuid, words.uuid);
+	strcpy(replica->state, words.state);
+	replica->slots = words.slots;
+	replica->failures = words.failures;
+	replica->acks = words.acks;
+	replica->ack_us_mean = words.ack_us_mean;
+	device_of(replica, words.device);
 	return true;
 }
 

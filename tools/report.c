@@ -134,63 +134,11 @@ int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp
 			 names[0] ? "; attached: " : ": none is attached", names);
 }
 
-/* ---- words ---- */
-
-void fvp_status_word(const char *status, const char *key, char *value, size_t value_bytes)
-{
-	size_t key_len = strlen(key);
-
-	value[0] = '\0';
-	for (const char *word = status; *word;
-	     word += strcspn(word, " "), word += strspn(word, " "))
-		if (!strncmp(word, key, key_len) && word[key_len] == '=') {
-			word += key_len + 1;
-			snprintf(value, value_bytes, "%.*s", (int)strcspn(word, " "), word);
-			return;
-		}
-}
-
-uint64_t fvp_status_number(const char *status, const char *key)
-{
-	char value[32];
-
-	fvp_status_word(status, key, value, sizeof(value));
-	return strtoull(value, NULL, 10);
-}
-
-bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_bytes)
-{
-	params += strspn(params, " ");
-	while (n-- && *params) {
-		params += strcspn(params, " ");
-		params += strspn(params, " ");
-	}
-	if (!*params)
-		return false;
-	snprintf(word, word_bytes, "%.*s", (int)strcspn(params, " "), params);
-	return true;
-}
+/* ---- tables ---- */
 
 void fvp_pool_table_parse(const struct fvp_dm_device *dev, struct fvp_pool_table *table)
 {
-	const char *params = dev->table.target[0].params;
-	char word[FVP_DEVICE_WORD_BYTES];
-	unsigned int n = 2, count;
-
-	memset(table, 0, sizeof(*table));
-	fvp_table_word(params, 0, table->uuid, sizeof(table->uuid));
-	count = fvp_table_word(params, 1, word, sizeof(word)) ? (unsigned int)atoi(word) : 0;
-	while (table->flash_count < count && table->flash_count < FVP_FLASH_MAX &&
-	       fvp_table_word(params, n, table->flash[table->flash_count], FVP_DEVICE_WORD_BYTES)) {
-		table->flash_count++;
-		n++;
-	}
-	/* Then the number of options, and each of them. */
-	for (n++; fvp_table_word(params, n, word, sizeof(word)); n++)
-		if (!strncmp(word, FVP_OPTION_REPLICA, strlen(FVP_OPTION_REPLICA)) &&
-		    table->replica_count < FVP_REPLICAS_MAX)
-			strcpy(table->replica[table->replica_count++],
-			       word + strlen(FVP_OPTION_REPLICA));
+	fvp_pool_words_parse(dev->table.target[0].params, table);
 }
 
 int fvp_pool_flash_find(const struct fvp_view *pool, struct fvp_device *dev)
@@ -207,7 +155,7 @@ static bool device_word(const char *word, unsigned int *major_out, unsigned int 
 {
 	struct stat st;
 
-	if (sscanf(word, "%u:%u", major_out, minor_out) == 2)
+	if (fvp_device_number_parse(word, major_out, minor_out))
 		return true;
 	if (stat(word, &st) || !S_ISBLK(st.st_mode))
 		return false;
@@ -219,18 +167,17 @@ static bool device_word(const char *word, unsigned int *major_out, unsigned int 
 int fvp_volume_table_parse(const struct fvp_dm_device *dev, struct fvp_volume_table *table)
 {
 	const char *params = dev->table.target[0].params;
-	char pool[FVP_PATH_BYTES], origin[FVP_PATH_BYTES];
+	struct fvp_volume_words words;
 	struct fvp_dm_device hidden;
 
 	memset(table, 0, sizeof(*table));
-	if (!fvp_table_word(params, 0, pool, sizeof(pool)) ||
-	    !fvp_table_word(params, 1, origin, sizeof(origin)) ||
-	    !fvp_table_word(params, 2, table->uuid, sizeof(table->uuid)) ||
-	    !fvp_table_word(params, 3, table->mode, sizeof(table->mode)) ||
-	    !device_word(pool, &table->pool_major, &table->pool_minor) ||
-	    !device_word(origin, &table->origin_major, &table->origin_minor))
+	if (!fvp_volume_words_parse(params, &words) ||
+	    !device_word(words.pool, &table->pool_major, &table->pool_minor) ||
+	    !device_word(words.origin, &table->origin_major, &table->origin_minor))
 		return fvp_error(FVP_SYSTEM, "cannot make sense of the table of %s: %s", dev->name,
 				 params);
+	strcpy(table->uuid, words.uuid);
+	strcpy(table->mode, words.mode);
 	if (!fvp_dm_name_of(table->origin_major, table->origin_minor, table->origin_name))
 		return FVP_OK;
 	if (!fvp_dm_read(table->origin_name, FVP_DM_TABLE, &hidden)) {

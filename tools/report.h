@@ -10,6 +10,7 @@
 #include "device.h"
 #include "dm.h"
 #include "flash.h"
+#include "words.h"
 
 /* A pool or volume: its device with its table, and its status line. */
 struct fvp_view {
@@ -34,22 +35,7 @@ struct fvp_view *fvp_views_lookup(const struct fvp_views *volumes, const char *a
 int fvp_view_pool(const struct fvp_views *pools, const char *name, struct fvp_view **pool);
 int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume);
 
-/* The value of key in a status line ("" if it has none), and as a number (0). */
-void fvp_status_word(const char *status, const char *key, char *value, size_t value_bytes);
-uint64_t fvp_status_number(const char *status, const char *key);
-
-/* The n-th word of a table's parameters, from 0; false if there are fewer. */
-bool fvp_table_word(const char *params, unsigned int n, char *word, size_t word_bytes);
-
-/* A pool's table line, taken apart: devices as the kernel has them, "major:minor". */
-#define FVP_OPTION_REPLICA "replica="
-#define FVP_DEVICE_WORD_BYTES 32
-struct fvp_pool_table {
-	char uuid[FVP_UUID_TEXT_BYTES];
-	unsigned int flash_count, replica_count;
-	char flash[FVP_FLASH_MAX][FVP_DEVICE_WORD_BYTES];
-	char replica[FVP_REPLICAS_MAX][FVP_DEVICE_WORD_BYTES];
-};
+/* A pool's table line. */
 void fvp_pool_table_parse(const struct fvp_dm_device *dev, struct fvp_pool_table *table);
 /* The first flash device of an active pool: its superblock is the pool's. */
 int fvp_pool_flash_find(const struct fvp_view *pool, struct fvp_device *dev);

@@ -35,6 +35,17 @@ bool fvp_size_parse(const char *text, uint64_t *bytes)
 	return true;
 }
 
+bool fvp_number_parse(const char *text, unsigned int max, unsigned int *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value > max)
+		return false;
+	*number = (unsigned int)value;
+	return true;
+}
+
 const char *fvp_size_text(uint64_t bytes)
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };

@@ -133,7 +133,7 @@ static bool is_device(const struct fvp_device *dev, const char *word)
 {
 	unsigned int major, minor;
 
-	return sscanf(word, "%u:%u", &major, &minor) == 2 && major == dev->major &&
+	return fvp_device_number_parse(word, &major, &minor) && major == dev->major &&
 	       minor == dev->minor;
 }
 

@@ -30,14 +30,12 @@ static int refuse(void)
 
 static void print_ranges(const char *reply, uint64_t sectors)
 {
-	const char *word = strchr(reply, ' ');
-	unsigned long long lba, count;
-	uint64_t shown = 0;
+	uint64_t lba, count, shown = 0;
 
-	for (; word && sscanf(word, " %llu+%llu", &lba, &count) == 2;
-	     word = strchr(word + 1, ' ')) {
-		printf("  sectors %llu to %llu (%s at byte %llu)\n", lba, lba + count - 1,
-		       fvp_size_text(count * 512), lba * 512);
+	while (fvp_range_next(&reply, &lba, &count)) {
+		printf("  sectors %llu to %llu (%s at byte %llu)\n", (unsigned long long)lba,
+		       (unsigned long long)(lba + count - 1), fvp_size_text(count * 512),
+		       (unsigned long long)(lba * 512));
 		shown += count;
 	}
 	if (shown < sectors)

@@ -15,18 +15,6 @@
 #include "volume.h"
 #include "wait.h"
 
-/* A number from 0 to max; false if text is none. */
-static bool number_parse(const char *text, unsigned int max, unsigned int *number)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end || value > max)
-		return false;
-	*number = (unsigned int)value;
-	return true;
-}
-
 int fvp_volume_replicas_set(const char *volume, const struct fvp_replicas *wanted, unsigned int min)
 {
 	char message[64 + FVP_REPLICAS_MAX * (FVP_UUID_TEXT_BYTES + 1)];
@@ -57,7 +45,7 @@ int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
 	fvp_replicas_parse(pool->status, wanted);
 	if (!strcmp(text, "all"))
 		count = wanted->count;
-	else if (!number_parse(text, FVP_REPLICAS_MAX, &count))
+	else if (!fvp_number_parse(text, FVP_REPLICAS_MAX, &count))
 		return fvp_usage("--replicas: %s is neither a number of replicas nor all", text);
 	if (count > wanted->count || (!count && !strcmp(text, "all")))
 		return fvp_error(
@@ -161,7 +149,7 @@ static int set(const struct fvp_view *volume, const struct fvp_views *pools, cha
 	if (ret)
 		return ret;
 	min = wanted.count;
-	if (min_text && !number_parse(min_text, wanted.count, &min))
+	if (min_text && !fvp_number_parse(min_text, wanted.count, &min))
 		return fvp_usage("--min: %s is not a number from 0 to %u, as many as were named",
 				 min_text, wanted.count);
 	ret = flush(volume->dev.name);

@@ -69,6 +69,45 @@ static __maybe_unused void start(u32 block_sectors, u32 segments)
 	attach(FVP_MODE_WRITE_THROUGH);
 }
 
+static __maybe_unused struct fvp_dev *leg_create(const char *name, u64 slots)
+{
+	struct fvp_dev *dev = dev_create(
+		name, true, FVP_FIRST_SEGMENT_SECTOR + slots * 256ull + FVP_SUPER_AREA_SECTORS,
+		NULL, NULL);
+
+	dev->leg = true;
+	dev->cache = true;
+	return dev;
+}
+
+/* A pool with so many replicas added and in sync, and the volume in write-back on all of them. */
+static __maybe_unused void start_legs(u32 count)
+{
+	static const char *const names[] = { "leg0", "leg1", "leg2" };
+
+	build(1, 40);
+	m.leg_count = count;
+	for (u32 i = 0; i < count; i++)
+		m.leg[i] = leg_create(names[i], 30);
+	machine_format();
+	EXPECT_EQ(open_pool(), 0);
+	for (u32 i = 0; i < count; i++) {
+		EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[i], err, sizeof(err)), 0);
+		m.leg_added[i] = m.leg_given[i] = true;
+	}
+	attach(FVP_MODE_WRITE_BACK);
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(hweight8(fvp_legs_in(sim.pool)), count);
+	EXPECT_EQ(fvp_volume_set_legs(vol->core, fvp_legs_in(sim.pool), (u8)count), 0);
+	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+}
+
+/* Nothing is destaged for now. */
+static __maybe_unused void origin_away(bool away)
+{
+	vol->origin->fail_writes = away;
+}
+
 static __maybe_unused void detach(enum fvp_detach how)
 {
 	fvp_volume_suspend(vol->core);

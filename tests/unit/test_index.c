@@ -159,6 +159,36 @@ TEST(index_insert_no_memory, "an insert without memory changes nothing")
 	end();
 }
 
+TEST(index_supersede_no_memory, "a supersession without memory keeps all that is older out")
+{
+	u32 loaded = 0;
+
+	begin(SECTORS);
+	shim_alloc_fail_hook = all_fail;
+	/* Where there is no region, and where its leaf is full. */
+	fvp_index_supersede(&index_, 1000, 10);
+	shim_alloc_fail_hook = NULL;
+	EXPECT_EQ(fvp_index_insert_gaps(&index_, 0, 2000, 7000), 0);
+	expect_miss(0, 2000);
+	end();
+
+	begin(SECTORS);
+	for (u32 i = 0; i < 5; i++)
+		EXPECT_EQ(fvp_index_insert(&index_, i * 100, 50, 7000 + i * 100), 0);
+	shim_alloc_fail_hook = all_fail;
+	fvp_index_supersede(&index_, 110, 10);
+	fvp_index_supersede(&index_, 60, 10);
+	shim_alloc_fail_hook = NULL;
+	EXPECT_EQ(fvp_index_insert_gaps(&index_, 0, 600, 90000), 0);
+	expect_miss(110, 10);
+	expect_miss(60, 10);
+	for (u32 i = 0; i < 5; i++)
+		loaded += fvp_index_lookup(&index_, i * 100 + 20, 1).found;
+	/* What the guest has read since is there still. */
+	EXPECT(loaded >= 3);
+	end();
+}
+
 TEST(index_gaps, "insert_gaps fills only what nothing covers")
 {
 	begin(SECTORS);

@@ -13,38 +13,13 @@ static void count_flash(struct fvp_dev *dev, const struct dev_event *event)
 		*(dev->leg ? &leg_records : &flash_records) += 1;
 }
 
-static struct fvp_dev *leg_create(const char *name, u64 slots)
-{
-	struct fvp_dev *dev = dev_create(
-		name, true, FVP_FIRST_SEGMENT_SECTOR + slots * 256ull + FVP_SUPER_AREA_SECTORS,
-		NULL, NULL);
-
-	dev->leg = true;
-	dev->cache = true;
-	dev->on_io = count_flash;
-	return dev;
-}
-
-/* A pool with so many replicas added and in sync, and the volume in write-back on all of them. */
-static void start_legs(u32 count)
+/* From here on. */
+static void count_records(void)
 {
 	leg_records = flash_records = 0;
-	build(1, 40);
 	m.flash[0]->on_io = count_flash;
-	m.leg_count = count;
-	for (u32 i = 0; i < count; i++)
-		m.leg[i] = leg_create(i ? "leg1" : "leg0", 30);
-	machine_format();
-	EXPECT_EQ(open_pool(), 0);
-	for (u32 i = 0; i < count; i++) {
-		EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[i], err, sizeof(err)), 0);
-		m.leg_added[i] = m.leg_given[i] = true;
-	}
-	attach(FVP_MODE_WRITE_BACK);
-	run_ns(NSEC_PER_SEC);
-	EXPECT_EQ(hweight8(fvp_legs_in(sim.pool)), count);
-	EXPECT_EQ(fvp_volume_set_legs(vol->core, fvp_legs_in(sim.pool), (u8)count), 0);
-	EXPECT_EQ(fvp_volume_effective_mode(vol->core), FVP_MODE_WRITE_BACK);
+	for (u32 i = 0; i < m.leg_count; i++)
+		m.leg[i]->on_io = count_flash;
 }
 
 static bool origin_has(u64 lba)
@@ -52,15 +27,10 @@ static bool origin_has(u64 lba)
 	return store_peek(vol->origin->store, lba) != oracle_initial(vol, lba);
 }
 
-/* Nothing is destaged for now. */
-static void origin_away(bool away)
-{
-	vol->origin->fail_writes = away;
-}
-
 TEST(leg_one_write, "an acknowledged write costs one write to flash and one to each leg")
 {
 	start_legs(2);
+	count_records();
 	for (u64 i = 0; i < 20; i++)
 		io(FVP_REQ_WRITE, i * 8, 8);
 	EXPECT_EQ(flash_records, 20);
@@ -71,6 +41,7 @@ TEST(leg_one_write, "an acknowledged write costs one write to flash and one to e
 TEST(leg_not_wanted, "a volume that does not want a leg does not write to it")
 {
 	start_legs(1);
+	count_records();
 	EXPECT_EQ(fvp_volume_set_legs(vol->core, 0, 0), 0);
 	io(FVP_REQ_WRITE, 0, 8);
 	EXPECT_EQ(flash_records, 1);
@@ -132,6 +103,7 @@ TEST(leg_hangs, "a leg that does not answer holds a write up for its own timeout
 TEST(leg_blocks, "a leg that cannot be written to without waiting keeps no guest's thread")
 {
 	start_legs(1);
+	count_records();
 	m.leg[0]->again_permille = 1000;
 	for (u64 i = 0; i < 20; i++)
 		io(FVP_REQ_WRITE, i * 8, 8);
@@ -361,6 +333,7 @@ TEST(leg_slot_damaged, "a damaged header of a slot stops a recovery, whichever b
 TEST(leg_remove, "a leg that no volume wants is removed; another may take its place")
 {
 	start_legs(1);
+	count_records();
 	EXPECT_EQ(fvp_leg_remove(sim.pool, sim.pool->leg[0].uuid, err, sizeof(err)), -EBUSY);
 	EXPECT_EQ(fvp_volume_set_legs(vol->core, 0, 0), 0);
 	EXPECT_EQ(fvp_leg_remove(sim.pool, sim.pool->leg[0].uuid, err, sizeof(err)), 0);

@@ -111,32 +111,68 @@ TEST(super_cut_short, "a table that is cut short is refused")
 	EXPECT(fvp_super_decode(copy, 100, DEVICE_SECTORS, &back, &why) != 0);
 }
 
+/* What has been made of it, with one value changed and checksums right. */
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		make(2);                                                                           \
+		change;                                                                            \
+		fvp_super_encode(&super, copy);                                                    \
+		EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);                                       \
+		EXPECT(strstr(why, "impossible"));                                                 \
+	} while (0)
+
 TEST(super_impossible, "values that cannot be are refused even with a right checksum")
 {
+	struct fvp_disk_super *disk = (void *)copy;
+
+	REFUSED(super.segment_sectors = 3000);
+	REFUSED(super.segment_sectors = FVP_SEGMENT_SECTORS_MIN / 2);
+	REFUSED(super.segment_sectors = FVP_SEGMENT_SECTORS_MAX * 2);
+	REFUSED(super.segment_count *= 2);
+	REFUSED(super.segment_count = 0);
+	REFUSED(super.block_sectors = 2);
+	REFUSED(super.device_index = 2);
+	REFUSED(super.device_count = 0);
+	REFUSED(super.device_count = FVP_DEVICES_MAX + 1);
+	REFUSED(super.first_segment_sector = 0);
+	REFUSED(super.first_segment_sector++);
+	REFUSED(super.first_segment_sector = super.device_sectors);
+	REFUSED(super.device_sectors = FVP_SUPER_AREA_SECTORS);
+	REFUSED(super.device_sectors = 1ull << 56);
+	REFUSED(super.role = FVP_ROLE_REPLICA + 1);
+	REFUSED(super.leg_index = FVP_LEGS_MAX);
+	REFUSED(super.generation = FVP_GEN_END);
+	REFUSED(super.tail_gen = FVP_GEN_END);
+	REFUSED(super.legset_gen = FVP_GEN32_END);
+	REFUSED(super.next_volume_id = FVP_GEN32_END);
+	REFUSED((super.next_volume_id = 0, super.volume_count = 0));
+	REFUSED(super.volumes[1].id = super.next_volume_id);
+	REFUSED(super.volumes[1].id = 0);
+	REFUSED(super.volumes[1].state = 9);
+	REFUSED(super.volumes[1].size_sectors = FVP_VOLUME_SECTORS_MAX + 1);
+	REFUSED(super.volumes[1].legs = 1u << FVP_LEGS_MAX);
+	REFUSED((super.volumes[1].legs = 1, super.volumes[1].legs_min = 2));
+	REFUSED((super.pinned_count = 1, super.pinned[0] = super.tail_gen));
+	REFUSED((super.tail_gen = 9, super.pinned_count = 2,
+		 super.pinned[0] = super.pinned[1] = 3));
+	/* Counts that no superblock is encoded with. */
 	make(2);
-	super.segment_sectors = 3000;
-	fvp_super_encode(&super, copy);
+	disk->volume_count = cpu_to_le32(FVP_VOLUMES_MAX + 1);
+	disk->crc = 0;
+	disk->crc = cpu_to_le32(crc32c(~0u, disk, FVP_SUPER_BYTES));
 	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
 	make(2);
-	super.segment_count *= 2;
-	fvp_super_encode(&super, copy);
+	disk->pinned_count = cpu_to_le32(FVP_PINNED_MAX + 1);
+	disk->crc = 0;
+	disk->crc = cpu_to_le32(crc32c(~0u, disk, FVP_SUPER_BYTES));
 	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	EXPECT(strstr(why, "geometry"));
 	make(2);
-	super.block_sectors = 2;
-	fvp_super_encode(&super, copy);
-	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
-	make(2);
-	super.device_index = 2;
-	fvp_super_encode(&super, copy);
-	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
-	make(2);
-	super.volumes[1].id = super.next_volume_id;
-	fvp_super_encode(&super, copy);
-	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
-	make(2);
-	super.volumes[1].state = 9;
-	fvp_super_encode(&super, copy);
-	EXPECT_EQ(decode(DEVICE_SECTORS), -EUCLEAN);
+	disk->version = cpu_to_le32(FVP_FORMAT_VERSION + 1);
+	disk->crc = 0;
+	disk->crc = cpu_to_le32(crc32c(~0u, disk, FVP_SUPER_BYTES));
+	EXPECT_EQ(decode(DEVICE_SECTORS), -EOPNOTSUPP);
+	EXPECT(strstr(why, "version"));
 }
 
 TEST(super_twice, "two volumes of one uuid, or one id, are refused")

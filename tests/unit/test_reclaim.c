@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reclaim, where it cannot do what it is asked to. */
+#include "fixture.h"
+#include "reclaim.h"
+
+/* A segment as it is when the origin does not take what is in it; the newest of all. */
+static struct fvp_segment *pin(u64 gen)
+{
+	struct fvp_segments *segs = &sim.pool->segs;
+	struct fvp_segment *seg = list_first_entry(&segs->free, struct fvp_segment, node);
+
+	spin_lock_irq(&segs->lock);
+	seg->state = FVP_SEGMENT_LIVE;
+	seg->gen = gen;
+	seg->dirty = 1;
+	list_move_tail(&seg->node, &segs->order);
+	segs->free_count--;
+	spin_unlock_irq(&segs->lock);
+	return seg;
+}
+
+static int void_through(struct fvp_segment *seg)
+{
+	int err;
+
+	mutex_lock(&sim.pool->seg_mutex);
+	err = fvp_reclaim_void_through(sim.pool, seg);
+	mutex_unlock(&sim.pool->seg_mutex);
+	return err;
+}
+
+/* Every superblock that is written can be read. */
+static int super_writes(struct fvp_super *super)
+{
+	const char *why;
+	u64 bytes = 0;
+
+	mutex_lock(&sim.pool->super_mutex);
+	EXPECT_EQ(fvp_super_write(sim.pool, NULL), 0);
+	mutex_unlock(&sim.pool->super_mutex);
+	return fvp_super_read(m.flash[0], super, &why, &bytes);
+}
+
+TEST(reclaim_pinned_full, "more pinned segments than a superblock lists: the tail stays, and valid")
+{
+	static struct fvp_super super;
+	struct fvp_segment *first, *seg = NULL;
+	u64 tail;
+
+	start(1, FVP_PINNED_MAX + 100);
+	tail = sim.pool->super->tail_gen;
+	first = pin(1000);
+	for (u32 i = 1; i <= FVP_PINNED_MAX; i++)
+		seg = pin(1000 + i);
+	EXPECT_EQ(void_through(seg), -ENOSPC);
+	EXPECT_EQ(sim.pool->super->tail_gen, tail);
+	EXPECT_EQ(super_writes(&super), 0);
+	EXPECT_EQ(super.pinned_count, 0);
+	/* One less, and all of them are listed. */
+	first->dirty = 0;
+	EXPECT_EQ(void_through(seg), 0);
+	EXPECT_EQ(super_writes(&super), 0);
+	EXPECT_EQ(super.pinned_count, FVP_PINNED_MAX);
+	EXPECT_EQ(super.pinned[0], 1001);
+	EXPECT_EQ(super.tail_gen, seg->gen + 1);
+	machine_crash();
+	machine_free();
+}
