@@ -18,7 +18,7 @@ include tools.mk
 
 help:
 	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'
-	@echo 'sudo make check       everything that is tested, about 20 minutes'
+	@echo 'sudo make check       everything that is tested, about half an hour'
 	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
 	@echo 'sudo make soak HOURS=N volumes under load while an administrator does all there is to do, in random order'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
