@@ -22,6 +22,7 @@ help:
 	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
 	@echo 'sudo make soak HOURS=N volumes under load while an administrator does all there is to do, in random order'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
+	@echo 'sudo make crash-rig   power cuts at [CRASH_POINTS=1000] moments in each of [CRASH_MODES="write-back …"]: half an hour or more'
 	@echo 'make tools            out/fvp, the command-line tool'
 	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
 	@echo 'make check-unit | check-sim [SEEDS=N] | check-fuzz | fuzz [SECONDS=N] | style'
