@@ -41,6 +41,8 @@ void fvp_commit_hold(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	lockdep_assert_held(&vol->lock);
 	fvp_stat_inc(vol, held_ios);
+	/* It may be a read, which has not said so yet. */
+	rq->nomem = false;
 	list_add_tail(&rq->commit.node, &vol->held);
 }
 
@@ -57,23 +59,30 @@ void fvp_commit_release(struct fvp_volume *vol, struct list_head *held)
 }
 
 /*
- * The record failed, and with it the pool: the entry holds nothing, and the request
- * waits until what can be saved is on the origin.
+ * Flash failed what the request was to do: it waits until what can be saved is on the
+ * origin.  If write-back has ended meanwhile, all is there, and nobody would let it go.
  */
+static void commit_held_or_redone(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	bool hold;
+
+	spin_lock(&vol->lock);
+	hold = !vol->saved && vol->commit != FVP_COMMIT_OFF;
+	if (hold) {
+		INIT_WORK(&rq->work, commit_work);
+		fvp_commit_hold(vol, rq);
+	}
+	spin_unlock(&vol->lock);
+	if (!hold)
+		fvp_request_redo(rq);
+}
+
+/* The record failed, and with it the pool: the entry holds nothing. */
 static void commit_failed(struct work_struct *work)
 {
 	struct fvp_request *rq = container_of(work, struct fvp_request, work);
-	struct fvp_volume *vol = rq->volume;
 
-	spin_lock(&vol->lock);
-	if (vol->saved) {
-		spin_unlock(&vol->lock);
-		fvp_request_redo(rq);
-		return;
-	}
-	INIT_WORK(&rq->work, commit_work);
-	fvp_commit_hold(vol, rq);
-	spin_unlock(&vol->lock);
+	commit_held_or_redone(rq->volume, rq);
 }
 
 /*
@@ -289,15 +298,7 @@ static void commit_flush_work(struct work_struct *work)
 		return;
 	}
 	/* Flash has failed: what it was to make durable goes to the origin first. */
-	INIT_WORK(&rq->work, commit_work);
-	spin_lock(&vol->lock);
-	if (!vol->saved) {
-		fvp_commit_hold(vol, rq);
-		spin_unlock(&vol->lock);
-		return;
-	}
-	spin_unlock(&vol->lock);
-	fvp_request_redo(rq);
+	commit_held_or_redone(vol, rq);
 }
 
 int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)
