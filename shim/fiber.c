@@ -306,12 +306,17 @@ static struct shim_fiber *pick(void)
 	return f;
 }
 
+#define SHIM_STEPS_MAX 30000000 /* of a run */
+
 bool shim_step(void)
 {
 	struct shim_fiber *f;
 
 	if (shim_current != &root)
 		shim_die("shim_step() outside root");
+	/* Also where root itself waits, in a call that nobody else counts. */
+	if (shim_steps() > SHIM_STEPS_MAX)
+		shim_die("no end after %llu steps", (unsigned long long)shim_steps());
 	s.steps++;
 	shim_rcu_poll();
 	s.now_ns += shim_rng_below(&s.rng, s.params.step_ns_max + 1);
