@@ -17,16 +17,23 @@ static struct fvp_request *commit_request(struct fvp_commit *c)
 	return container_of(c, struct fvp_request, commit);
 }
 
-/* Tries again, in process context, what waited for room, memory or another write. */
+/* Tries again, in process context, what waited for room or another write. */
 static void commit_work(struct work_struct *work)
 {
-	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+	fvp_request_redo(container_of(work, struct fvp_request, work));
+}
 
-	if (rq->nomem) {
-		rq->nomem = false;
-		usleep_range(NOMEM_US, 2 * NOMEM_US);
-	}
-	fvp_request_redo(rq);
+static void commit_nomem_work(struct work_struct *work)
+{
+	usleep_range(NOMEM_US, 2 * NOMEM_US);
+	commit_work(work);
+}
+
+/* Tries again a little later, as memory is short. */
+static void commit_later(struct fvp_request *rq)
+{
+	INIT_WORK(&rq->work, commit_nomem_work);
+	queue_work(rq->volume->pool->io_wq, &rq->work);
 }
 
 static void commit_again(struct fvp_claim *claim)
@@ -41,8 +48,6 @@ void fvp_commit_hold(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	lockdep_assert_held(&vol->lock);
 	fvp_stat_inc(vol, held_ios);
-	/* It may be a read, which has not said so yet. */
-	rq->nomem = false;
 	list_add_tail(&rq->commit.node, &vol->held);
 }
 
@@ -205,8 +210,7 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	/* The request may be gone at the end of this. */
 	fvp_log_commit(vol->pool, append, crc, !err);
 	if (unlikely(err)) {
-		rq->nomem = true;
-		queue_work(vol->pool->io_wq, &rq->work);
+		commit_later(rq);
 		return;
 	}
 	fvp_stat_inc(vol, write_back_ios);
@@ -251,8 +255,7 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 			return FVP_MAP_TAKEN;
 		}
 		if (fvp_dirty_make_room(vol)) {
-			rq->nomem = true;
-			queue_work(vol->pool->io_wq, &rq->work);
+			commit_later(rq);
 			return FVP_MAP_TAKEN;
 		}
 	}

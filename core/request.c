@@ -211,7 +211,6 @@ void fvp_request_redo(struct fvp_request *rq)
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	WARN_ON_ONCE(!vol->active);
-	rq->nomem = false;
 	switch (rq->op) {
 	case FVP_REQ_FLUSH:
 		fvp_stat_inc(vol, flush_ios);

@@ -60,7 +60,6 @@ struct fvp_request {
 	struct fvp_volume *volume;
 	void *owner; /* struct fvp_write, fvp_miss ... that waits for this one */
 	u16 tries; /* of a flash read; of a write: it has waited for room in the log */
-	bool nomem; /* memory was short: wait a little */
 	struct work_struct work;
 	struct fvp_commit commit; /* write-back; see there */
 };
