@@ -505,6 +505,7 @@ int fvp_legs_init(struct fvp_pool *pool)
 	u32 i;
 
 	spin_lock_init(&pool->leg_lock);
+	mutex_init(&pool->slot_mutex);
 	pool->leg_ios = mempool_create_kmalloc_pool(LEG_IOS, sizeof(struct fvp_leg_io));
 	for (i = 0; i < FVP_LEGS_MAX; i++) {
 		struct fvp_leg *leg = &pool->leg[i];
@@ -518,7 +519,6 @@ int fvp_legs_init(struct fvp_pool *pool)
 		INIT_WORK(&leg->drop_work, leg_drop);
 		INIT_DELAYED_WORK(&leg->sync_work, fvp_leg_sync_work);
 		mutex_init(&leg->mutex);
-		mutex_init(&leg->slot_mutex);
 	}
 	return pool->leg_ios ? 0 : -ENOMEM;
 }

@@ -70,7 +70,6 @@ struct fvp_leg {
 	struct fvp_leg_slot *slot; /* leg_lock */
 	u32 *slot_of; /* by segment of the pool: slot + 1, 0 for none; leg_lock */
 	u32 slot_next; /* where to look for a free one; leg_lock */
-	struct mutex slot_mutex; /* who takes slots, or frees them; sleeps; outside super_mutex */
 	struct list_head inflight; /* of struct fvp_leg_io, oldest first; leg_lock */
 	u32 away; /* I/O given up that the device still has; leg_lock */
 	struct list_head

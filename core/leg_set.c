@@ -196,16 +196,20 @@ static void leg_queue(struct fvp_leg *leg)
 	queue_delayed_work(leg->pool->bg_wq, &leg->sync_work, 0);
 }
 
-/* A leg that is out may be just being tried: no more on return.  Caller holds super_mutex. */
-static void leg_leave(struct fvp_pool *pool, const u8 uuid[16])
+/*
+ * A leg that is out may be just being tried: no more on return.  Its index, or -1: the pool
+ * knows no such leg.
+ */
+static int leg_leave(struct fvp_pool *pool, const u8 uuid[16])
 {
-	int index = fvp_leg_find(pool, uuid);
+	int index;
 
-	if (index < 0)
-		return;
-	mutex_unlock(&pool->super_mutex);
-	cancel_delayed_work_sync(&pool->leg[index].sync_work);
 	mutex_lock(&pool->super_mutex);
+	index = fvp_leg_find(pool, uuid);
+	mutex_unlock(&pool->super_mutex);
+	if (index >= 0)
+		cancel_delayed_work_sync(&pool->leg[index].sync_work);
+	return index;
 }
 
 int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t err_len)
@@ -213,8 +217,8 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 	struct fvp_super *super = vzalloc(sizeof(*super));
 	struct fvp_leg *leg;
 	const char *why;
+	int ret, left = -1;
 	u64 bytes = 0;
-	int ret;
 
 	if (!super) {
 		snprintf(err, err_len, "%s: out of memory", fvp_host_dev_name(dev));
@@ -224,25 +228,20 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 	if (ret)
 		snprintf(err, err_len, "%s: %s: make it a replica first", fvp_host_dev_name(dev),
 			 why);
+	else
+		left = leg_leave(pool, super->device_uuid);
+	mutex_lock(&pool->slot_mutex);
 	mutex_lock(&pool->super_mutex);
 	if (!ret)
 		ret = fvp_leg_check(pool, dev, super, err, err_len);
-	if (!ret) {
-		leg_leave(pool, super->device_uuid);
+	if (!ret)
 		ret = leg_place(pool, super->device_uuid, err, err_len);
-		/* One that is coming in goes on with that. */
-		if (ret == -EBUSY)
-			leg_queue(&pool->leg[fvp_leg_find(pool, super->device_uuid)]);
-	}
 	if (ret < 0)
 		goto out;
 	leg = &pool->leg[ret];
-	mutex_lock(&leg->slot_mutex);
 	ret = leg_claim(leg, dev, super);
-	mutex_unlock(&leg->slot_mutex);
 	if (ret) {
 		snprintf(err, err_len, "%s: out of memory", fvp_host_dev_name(dev));
-		leg_queue(leg);
 		goto out;
 	}
 	if (leg->state == FVP_LEG_NONE) {
@@ -253,9 +252,13 @@ int fvp_leg_add(struct fvp_pool *pool, struct fvp_dev *dev, char *err, size_t er
 		WRITE_ONCE(pool->leg_count, pool->leg_count + 1);
 		fvp_super_write(pool, NULL);
 	}
-	leg_queue(leg);
+	left = (int)leg->index;
 out:
+	/* It begins, or goes on as it was. */
+	if (left >= 0)
+		leg_queue(&pool->leg[left]);
 	mutex_unlock(&pool->super_mutex);
+	mutex_unlock(&pool->slot_mutex);
 	vfree(super);
 	return ret;
 }
@@ -314,21 +317,22 @@ int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t e
 		leg_queue(leg);
 		return -EBUSY;
 	}
+	mutex_lock(&pool->slot_mutex);
 	mutex_lock(&pool->super_mutex);
 	if (leg_wanted(pool, (u32)index)) {
 		mutex_unlock(&pool->super_mutex);
+		mutex_unlock(&pool->slot_mutex);
 		snprintf(err, err_len, "a volume has begun to want this replica");
 		leg_queue(leg);
 		return -EBUSY;
 	}
-	mutex_lock(&leg->slot_mutex);
 	WRITE_ONCE(leg->state, FVP_LEG_NONE);
 	leg->dev = NULL;
-	mutex_unlock(&leg->slot_mutex);
 	dirty_limit(pool);
 	memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
 	WRITE_ONCE(pool->leg_count, pool->leg_count - 1);
 	fvp_super_write(pool, NULL);
 	mutex_unlock(&pool->super_mutex);
+	mutex_unlock(&pool->slot_mutex);
 	return 0;
 }

@@ -109,7 +109,7 @@ int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 *sector)
 	u32 number = fvp_segment_number(pool, seg), old;
 	int slot, err = 0;
 
-	mutex_lock(&leg->slot_mutex);
+	mutex_lock(&pool->slot_mutex);
 	for (;;) {
 		spin_lock_irq(&pool->leg_lock);
 		/* What the segment held before lies on in its slot, to nobody's good. */
@@ -124,7 +124,7 @@ int fvp_leg_slot_take(struct fvp_leg *leg, struct fvp_segment *seg, u64 *sector)
 		if (err)
 			break;
 	}
-	mutex_unlock(&leg->slot_mutex);
+	mutex_unlock(&pool->slot_mutex);
 	if (!err)
 		*sector = fvp_leg_sector(leg, (u32)slot);
 	return err;

@@ -5,7 +5,7 @@
  * Order of locks (outer first):
  *	pool->scrub.mutex	starting and stopping a scrub; sleeps
  *	pool->seg_mutex		loader, reclaim, scrub or a leg's sync at a segment; sleeps
- *	leg->slot_mutex		slots of a leg; sleeps
+ *	pool->slot_mutex	slots of legs; sleeps
  *	pool->super_mutex	superblock updates, volume table; sleeps
  *	vol->lock		in-flight writes and fills; process context only
  *	region lock (index.c)	process context only
@@ -83,6 +83,7 @@ struct fvp_pool {
 	struct fvp_leg leg[FVP_LEGS_MAX];
 	u32 leg_count; /* the pool has, there or not; super_mutex, READ_ONCE */
 	spinlock_t leg_lock; /* irq-safe, innermost */
+	struct mutex slot_mutex; /* who takes slots of legs, or frees them; outside super_mutex */
 	mempool_t *leg_ios;
 	bool recover; /* opened from a replica, to write its dirty data to the origins */
 
