@@ -302,25 +302,10 @@ static u32 batch_read_once(struct fvp_destage *b, bool again)
 	return bad;
 }
 
-/* From the first leg whose bytes are right: one that the volume does not want has others. */
-static bool read_legs(struct fvp_destage *b, const struct batch_entry *be)
-{
-	struct fvp_pool *pool = b->vol->pool;
-	struct fvp_segment *seg = fvp_segment_at(pool, be->addr);
-	u32 i;
-
-	for (i = 0; i < FVP_LEGS_MAX; i++)
-		if (!fvp_leg_segment_read(
-			    &pool->leg[i], seg, (u32)be->addr & (pool->segment_sectors - 1),
-			    be->len_sectors, b->in + (size_t)be->in_sector * FVP_SECTOR_BYTES) &&
-		    entry_right(b, be))
-			return true;
-	return false;
-}
-
 /* What flash does not give, a replica leg may have.  Number of entries that are bad. */
 static u32 batch_read_legs(struct fvp_destage *b)
 {
+	struct fvp_pool *pool = b->vol->pool;
 	u32 i, bad = 0;
 
 	for (i = 0; i < b->count; i++) {
@@ -328,7 +313,10 @@ static u32 batch_read_legs(struct fvp_destage *b)
 
 		if (be->kind != FVP_ENTRY_DATA || !be->wanted || !be->bad)
 			continue;
-		be->bad = !read_legs(b, be);
+		be->bad =
+			!fvp_legs_read(pool, fvp_segment_at(pool, be->addr),
+				       (u32)be->addr & (pool->segment_sectors - 1), be->len_sectors,
+				       be->crc, b->in + (size_t)be->in_sector * FVP_SECTOR_BYTES);
 		if (!be->bad)
 			fvp_stat_add(b->vol, leg_read_sectors, be->len_sectors);
 		bad += be->bad;

@@ -146,12 +146,13 @@ void fvp_leg_slot_use(struct fvp_leg *leg, struct fvp_segment *seg, u64 life);
 void fvp_leg_slots_reset(struct fvp_leg *leg);
 
 /*
- * Reads what flash does not give any more from a leg.  0 or an error.  The leg was given
- * the records of the volumes that want it, and has whatever was there in place of the
- * others: the caller verifies.  Sleeps.
+ * Reads an entry's data, which flash does not give any more, from the first leg whose bytes
+ * have that checksum: a leg was given the records of the volumes that want it, and has
+ * whatever was there in place of the others.  mem has room up to the end of a device block.
+ * False: no leg has it.  Sleeps.
  */
-int fvp_leg_segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
-			 u32 len_sectors, void *mem);
+bool fvp_legs_read(struct fvp_pool *pool, struct fvp_segment *seg, u32 offset_sectors,
+		   u32 len_sectors, u32 crc, void *mem);
 
 /* --- leg_set.c, leg_sync.c --- */
 

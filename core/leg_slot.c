@@ -203,8 +203,8 @@ void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 s
 	}
 }
 
-int fvp_leg_segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
-			 u32 len_sectors, void *mem)
+static int segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
+			u32 len_sectors, void *mem)
 {
 	u64 sector = slot_sector(leg, seg);
 	int err;
@@ -215,4 +215,16 @@ int fvp_leg_segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offse
 	err = fvp_leg_read(leg, sector + offset_sectors, len_sectors, mem);
 	mutex_unlock(&leg->mutex);
 	return err;
+}
+
+bool fvp_legs_read(struct fvp_pool *pool, struct fvp_segment *seg, u32 offset_sectors,
+		   u32 len_sectors, u32 crc, void *mem)
+{
+	u32 padded = round_up(len_sectors, pool->device_block_sectors), i;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++)
+		if (!segment_read(&pool->leg[i], seg, offset_sectors, padded, mem) &&
+		    fvp_data_crc(mem, len_sectors) == crc)
+			return true;
+	return false;
 }

@@ -114,20 +114,6 @@ static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 
 /* --- copying --- */
 
-/*
- * A header that is damaged on flash is not to be so on the leg: there nothing else tells of
- * what generation a slot is.
- */
-static void header_mend(struct fvp_pool *pool, const struct fvp_segment *seg, void *mem)
-{
-	struct fvp_media media = fvp_pool_media(pool);
-	struct fvp_block block;
-
-	if (fvp_block_decode(&media, mem, FVP_BLOCK_SEGMENT, 0, &block) ||
-	    block.segment_gen != seg->gen)
-		fvp_log_segment_header(pool, seg, mem);
-}
-
 /* Copies all of a segment from flash to a slot. */
 static int segment_copy(struct fvp_leg *leg, struct fvp_segment *seg, u64 sector)
 {
@@ -139,8 +125,12 @@ static int segment_copy(struct fvp_leg *leg, struct fvp_segment *seg, u64 sector
 	for (at = 0; at < pool->segment_sectors && !err; at += n) {
 		n = min_t(u32, FVP_IO_SECTORS_MAX, pool->segment_sectors - at);
 		err = fvp_io_mem(seg->dev, FVP_IO_READ, seg->sector + at, n, leg->copy, 0);
-		if (!err && !at)
-			header_mend(pool, seg, leg->copy);
+		/*
+		 * Damaged on flash, it is not to be so on the leg: there nothing else tells of
+		 * what generation a slot is.
+		 */
+		if (!err && !at && !fvp_log_header_right(pool, seg->gen, leg->copy))
+			fvp_log_segment_header(pool, seg, leg->copy);
 		if (!err)
 			err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector + at, n, leg->copy,
 					      FVP_IO_FUA, NULL);

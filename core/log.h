@@ -202,6 +202,8 @@ void fvp_log_stop(struct fvp_pool *pool);
 
 /* Writes the header of a segment, of its gen and seq, one log block, to mem.  Process context. */
 void fvp_log_segment_header(struct fvp_pool *pool, const struct fvp_segment *seg, void *mem);
+/* Is what is in mem the header of a segment of that generation? */
+bool fvp_log_header_right(struct fvp_pool *pool, u64 gen, const void *mem);
 
 /* Opens the first segment.  At activation.  0 or -errno.  Sleeps. */
 int fvp_log_start(struct fvp_pool *pool);

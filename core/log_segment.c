@@ -83,6 +83,15 @@ void fvp_log_segment_header(struct fvp_pool *pool, const struct fvp_segment *seg
 	fvp_block_encode(&media, &block, mem);
 }
 
+bool fvp_log_header_right(struct fvp_pool *pool, u64 gen, const void *mem)
+{
+	struct fvp_media media = fvp_pool_media(pool);
+	struct fvp_block block;
+
+	return !fvp_block_decode(&media, mem, FVP_BLOCK_SEGMENT, 0, &block) &&
+	       block.segment_gen == gen;
+}
+
 /*
  * Opens a segment: its header is durable before anything else is written to it,
  * so that no replay takes what the segment held before for current.  0, -EAGAIN

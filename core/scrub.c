@@ -28,16 +28,6 @@ static bool pass_same(const struct pass *p)
 	return READ_ONCE(p->seg->gen) == p->gen && READ_ONCE(p->seg->state) == FVP_SEGMENT_LIVE;
 }
 
-/* Header in the segment's first block is right? */
-static bool header_right(struct pass *p, const void *mem)
-{
-	struct fvp_media media = fvp_pool_media(p->pool);
-	struct fvp_block block;
-
-	return !fvp_block_decode(&media, mem, FVP_BLOCK_SEGMENT, 0, &block) &&
-	       block.segment_gen == p->gen;
-}
-
 static int header_read(struct pass *p)
 {
 	p->read_sectors += p->pool->block_sectors;
@@ -50,10 +40,10 @@ static void header_scrub(struct pass *p)
 	struct fvp_pool *pool = p->pool;
 	int err;
 
-	if (!header_read(p) && header_right(p, p->again))
+	if (!header_read(p) && fvp_log_header_right(pool, p->gen, p->again))
 		return;
 	mutex_lock(&pool->seg_mutex);
-	if (!pass_same(p) || (!header_read(p) && header_right(p, p->again)))
+	if (!pass_same(p) || (!header_read(p) && fvp_log_header_right(pool, p->gen, p->again)))
 		goto out;
 	pr_warn("%s: the header of segment %u is damaged, and written anew\n",
 		fvp_host_dev_name(p->seg->dev), fvp_segment_number(pool, p->seg));
@@ -117,26 +107,14 @@ static bool entry_right_again(struct pass *p, const struct fvp_entry *entry)
 	       fvp_data_crc(p->again, entry->len_sectors) == entry->crc;
 }
 
-/* The data from a replica leg, in p->again, padded with what flash may have there: zeroes. */
-static bool entry_from_leg(struct pass *p, const struct fvp_entry *entry)
-{
-	u32 padded = entry_padded(p, entry), i;
-
-	for (i = 0; i < FVP_LEGS_MAX; i++)
-		if (!fvp_leg_segment_read(&p->pool->leg[i], p->seg, entry->offset_sectors, padded,
-					  p->again) &&
-		    fvp_data_crc(p->again, entry->len_sectors) == entry->crc)
-			return true;
-	return false;
-}
-
 /* Dirty data: only flash has it, and perhaps a leg.  Caller holds seg_mutex. */
 static void dirty_mend(struct pass *p, struct fvp_volume *vol, const struct fvp_entry *entry)
 {
 	struct fvp_pool *pool = p->pool;
 	int err;
 
-	if (!entry_from_leg(p, entry)) {
+	if (!fvp_legs_read(pool, p->seg, entry->offset_sectors, entry->len_sectors, entry->crc,
+			   p->again)) {
 		p->found.damaged_sectors += entry->len_sectors;
 		pr_err("%s: dirty data of volume %pUb is damaged, and no replica has it: sectors "
 		       "%llu to %llu; if they are not written anew before they are destaged they "
