@@ -8,6 +8,12 @@ extern struct shim_fiber *shim_current;
 
 #define SHIM_LOCK_MAGIC 0x10c4u
 
+/* Locks that are initialised in one place; so are works (order.c). */
+struct shim_lock_class {
+	const char *name;
+	u16 id; /* in this run */
+};
+
 /* Held across preemption, as on another CPU: contenders wait, nobody sleeps. */
 typedef struct spinlock {
 	struct shim_fiber *owner;
@@ -15,26 +21,32 @@ typedef struct spinlock {
 	u16 magic;
 	bool in_irq; /* was taken in an interrupt */
 	bool irqs_on; /* was taken with interrupts on */
+	struct shim_lock_class *class;
 } spinlock_t;
 typedef spinlock_t raw_spinlock_t;
 
 #define DEFINE_SPINLOCK(name)                                                                      \
 	spinlock_t name = { .waiters = LIST_HEAD_INIT(name.waiters), .magic = SHIM_LOCK_MAGIC }
 
-void spin_lock_init(spinlock_t *lock);
-void shim_spin_lock(spinlock_t *lock, bool irq_off);
+void shim_spin_lock_init(spinlock_t *lock, struct shim_lock_class *class);
+#define spin_lock_init(l)                                                                          \
+	do {                                                                                       \
+		static struct shim_lock_class shim_class = { .name = #l };                         \
+		shim_spin_lock_init(l, &shim_class);                                               \
+	} while (0)
+void shim_spin_lock(spinlock_t *lock, bool irq_off, bool nested);
 void shim_spin_unlock(spinlock_t *lock, bool irq_off);
 bool spin_trylock(spinlock_t *lock);
 
 static inline void spin_lock(spinlock_t *lock)
 {
-	shim_spin_lock(lock, false);
+	shim_spin_lock(lock, false, false);
 }
 static inline void spin_unlock(spinlock_t *lock)
 {
 	shim_spin_unlock(lock, false);
 }
-#define spin_lock_nested(lock, n) spin_lock(lock)
+#define spin_lock_nested(lock, n) shim_spin_lock(lock, false, true)
 #define spin_lock_bh(lock) spin_lock(lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
 void spin_lock_irq(spinlock_t *lock);
@@ -42,7 +54,7 @@ void spin_unlock_irq(spinlock_t *lock);
 #define spin_lock_irqsave(lock, flags)                                                             \
 	do {                                                                                       \
 		(flags) = 0;                                                                       \
-		shim_spin_lock(lock, true);                                                        \
+		shim_spin_lock(lock, true, false);                                                 \
 	} while (0)
 #define spin_unlock_irqrestore(lock, flags)                                                        \
 	do {                                                                                       \
@@ -58,15 +70,22 @@ struct mutex {
 	struct shim_fiber *owner;
 	struct list_head waiters;
 	u16 magic;
+	struct shim_lock_class *class;
 };
 #define DEFINE_MUTEX(name)                                                                         \
 	struct mutex name = { .waiters = LIST_HEAD_INIT(name.waiters), .magic = SHIM_LOCK_MAGIC }
-void mutex_init(struct mutex *mutex);
+void shim_mutex_init(struct mutex *mutex, struct shim_lock_class *class);
+#define mutex_init(m)                                                                              \
+	do {                                                                                       \
+		static struct shim_lock_class shim_class = { .name = #m };                         \
+		shim_mutex_init(m, &shim_class);                                                   \
+	} while (0)
 void mutex_destroy(struct mutex *mutex);
-void mutex_lock(struct mutex *mutex);
+void shim_mutex_lock(struct mutex *mutex, bool nested);
 bool mutex_trylock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
-#define mutex_lock_nested(m, n) mutex_lock(m)
+#define mutex_lock(m) shim_mutex_lock(m, false)
+#define mutex_lock_nested(m, n) shim_mutex_lock(m, true)
 #define mutex_is_locked(m) ((m)->owner != NULL)
 
 /* Readers share nothing here: a semaphore is as good as a mutex. */

@@ -11,6 +11,7 @@ struct work_struct {
 	work_func_t func;
 	struct list_head entry;
 	struct workqueue_struct *wq; /* queued on, or last queued on */
+	struct shim_lock_class *class;
 	u64 id; /* new with every INIT_WORK: memory is reused, and its address with it */
 	bool pending;
 	u8 canceling; /* queueing is refused meanwhile */
@@ -31,12 +32,16 @@ struct delayed_work {
 	struct shim_timer timer;
 };
 
-#define INIT_WORK(w, f) shim_work_setup(w, f)
-#define INIT_WORK_ONSTACK(w, f) shim_work_setup(w, f)
+#define INIT_WORK(w, f)                                                                            \
+	do {                                                                                       \
+		static struct shim_lock_class shim_class = { .name = #f };                         \
+		shim_work_setup(w, f, &shim_class);                                                \
+	} while (0)
+#define INIT_WORK_ONSTACK INIT_WORK
 #define destroy_work_on_stack(w) ((void)(w))
 #define INIT_DELAYED_WORK(dw, f)                                                                   \
 	do {                                                                                       \
-		shim_work_setup(&(dw)->work, f);                                                   \
+		INIT_WORK(&(dw)->work, f);                                                         \
 		(dw)->timer.slot = 0;                                                              \
 	} while (0)
 #define INIT_DEFERRABLE_WORK INIT_DELAYED_WORK
@@ -52,7 +57,7 @@ struct delayed_work {
 #define WQ_PERCPU 256u
 #define __WQ_ORDERED 512u
 
-void shim_work_setup(struct work_struct *work, work_func_t func);
+void shim_work_setup(struct work_struct *work, work_func_t func, struct shim_lock_class *class);
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
 	__attribute__((__format__(printf, 1, 4)));
 #define alloc_ordered_workqueue(fmt, flags, ...) alloc_workqueue(fmt, flags, 1, ##__VA_ARGS__)

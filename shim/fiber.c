@@ -554,6 +554,7 @@ void shim_sched_init(const struct shim_sched_params *params)
 	shim_preempt_hook = preempt;
 	shim_might_sleep_hook = shim_assert_may_sleep;
 	set_points();
+	shim_order_init();
 	shim_work_init();
 }
 

@@ -9,8 +9,8 @@
  * not a fiber, never preempted; when it blocks, it runs the others.
  *
  * Rules that end the run: sleeping in an interrupt, under a spinlock or in an
- * RCU reader; a lock taken in interrupts and elsewhere with interrupts on;
- * nobody able to run while somebody waits.
+ * RCU reader; a lock taken in interrupts and elsewhere with interrupts on; two locks
+ * taken in one order here and in the other there; nobody able to run while somebody waits.
  */
 #ifndef SHIM_FIBER_H
 #define SHIM_FIBER_H
@@ -89,6 +89,17 @@ static inline void shim_trace(u64 v)
 /* Deliberate defect: waiting for SRCU readers returns at once. */
 extern bool shim_srcu_no_wait;
 
+/*
+ * The order of locks (order.c).  check: may it be taken now, with all that is held?  A try
+ * needs no check, as it does not wait.  class may be NULL.
+ */
+void shim_order_init(void);
+void shim_order_check(struct shim_lock_class *class, bool nested);
+void shim_order_hold(struct shim_lock_class *class);
+void shim_order_release(struct shim_lock_class *class);
+
+#define SHIM_HELD_MAX 16
+
 /* Between the parts of the shim (fiber.c, sync.c, rcu.c, work.c). */
 struct shim_context {
 	u32 spin_depth;
@@ -98,6 +109,8 @@ struct shim_context {
 	bool irq;
 	u64 work; /* id of what a worker runs, 0: none */
 	struct workqueue_struct *wq;
+	u32 held_count;
+	u16 held[SHIM_HELD_MAX]; /* classes (order.c) */
 };
 struct shim_context *shim_context(void);
 void shim_context_for_each(void (*fn)(struct shim_context *ctx, void *arg), void *arg);

@@ -4,13 +4,14 @@
 
 /* --- spinlocks --- */
 
-void spin_lock_init(spinlock_t *lock)
+void shim_spin_lock_init(spinlock_t *lock, struct shim_lock_class *class)
 {
 	lock->owner = NULL;
 	INIT_LIST_HEAD(&lock->waiters);
 	lock->magic = SHIM_LOCK_MAGIC;
 	lock->in_irq = false;
 	lock->irqs_on = false;
+	lock->class = class;
 }
 
 /*
@@ -33,7 +34,7 @@ static void spin_check(spinlock_t *lock)
 		shim_die("spinlock taken in interrupts, and elsewhere with interrupts on");
 }
 
-void shim_spin_lock(spinlock_t *lock, bool irq_off)
+void shim_spin_lock(spinlock_t *lock, bool irq_off, bool nested)
 {
 	struct shim_context *ctx = shim_context();
 
@@ -41,6 +42,7 @@ void shim_spin_lock(spinlock_t *lock, bool irq_off)
 	if (irq_off)
 		ctx->irq_off++;
 	spin_check(lock);
+	shim_order_check(lock->class, nested);
 	while (lock->owner) {
 		struct shim_wait wait;
 
@@ -48,6 +50,7 @@ void shim_spin_lock(spinlock_t *lock, bool irq_off)
 		shim_wait_block(&wait, "spinlock", ~0ULL);
 	}
 	lock->owner = shim_current;
+	shim_order_hold(lock->class);
 	ctx->spin_depth++;
 }
 
@@ -58,6 +61,7 @@ void shim_spin_unlock(spinlock_t *lock, bool irq_off)
 	if (lock->owner != shim_current)
 		shim_die("spinlock unlocked by a context that does not hold it");
 	lock->owner = NULL;
+	shim_order_release(lock->class);
 	ctx->spin_depth--;
 	shim_wake(&lock->waiters, 1);
 	if (irq_off)
@@ -70,7 +74,7 @@ bool spin_trylock(spinlock_t *lock)
 	shim_point();
 	if (lock->owner)
 		return false;
-	shim_spin_lock(lock, false);
+	shim_spin_lock(lock, false, true);
 	return true;
 }
 
@@ -78,7 +82,7 @@ void spin_lock_irq(spinlock_t *lock)
 {
 	if (shim_context()->irq || shim_context()->irq_off)
 		shim_die("spin_lock_irq with interrupts off: unlocking would turn them on");
-	shim_spin_lock(lock, true);
+	shim_spin_lock(lock, true, false);
 }
 
 void spin_unlock_irq(spinlock_t *lock)
@@ -88,11 +92,12 @@ void spin_unlock_irq(spinlock_t *lock)
 
 /* --- mutexes --- */
 
-void mutex_init(struct mutex *mutex)
+void shim_mutex_init(struct mutex *mutex, struct shim_lock_class *class)
 {
 	mutex->owner = NULL;
 	INIT_LIST_HEAD(&mutex->waiters);
 	mutex->magic = SHIM_LOCK_MAGIC;
+	mutex->class = class;
 }
 
 void mutex_destroy(struct mutex *mutex)
@@ -102,7 +107,7 @@ void mutex_destroy(struct mutex *mutex)
 	mutex->magic = 0;
 }
 
-void mutex_lock(struct mutex *mutex)
+void shim_mutex_lock(struct mutex *mutex, bool nested)
 {
 	shim_assert_may_sleep("mutex");
 	shim_point();
@@ -110,6 +115,7 @@ void mutex_lock(struct mutex *mutex)
 		shim_die("mutex not initialised");
 	if (mutex->owner == shim_current)
 		shim_die("mutex taken twice by one context");
+	shim_order_check(mutex->class, nested);
 	while (mutex->owner) {
 		struct shim_wait wait;
 
@@ -117,6 +123,7 @@ void mutex_lock(struct mutex *mutex)
 		shim_wait_block(&wait, "mutex", ~0ULL);
 	}
 	mutex->owner = shim_current;
+	shim_order_hold(mutex->class);
 }
 
 bool mutex_trylock(struct mutex *mutex)
@@ -125,6 +132,7 @@ bool mutex_trylock(struct mutex *mutex)
 	if (mutex->owner)
 		return false;
 	mutex->owner = shim_current;
+	shim_order_hold(mutex->class);
 	return true;
 }
 
@@ -133,6 +141,7 @@ void mutex_unlock(struct mutex *mutex)
 	if (mutex->owner != shim_current)
 		shim_die("mutex unlocked by a context that does not hold it");
 	mutex->owner = NULL;
+	shim_order_release(mutex->class);
 	shim_wake(&mutex->waiters, 1);
 	shim_point();
 }

@@ -20,13 +20,14 @@ struct workqueue_struct {
 static LIST_HEAD(queues);
 static struct workqueue_struct *system_queue;
 
-void shim_work_setup(struct work_struct *work, work_func_t func)
+void shim_work_setup(struct work_struct *work, work_func_t func, struct shim_lock_class *class)
 {
 	static u64 id;
 
 	memset(work, 0, sizeof(*work));
 	work->id = ++id;
 	work->func = func;
+	work->class = class;
 	INIT_LIST_HEAD(&work->entry);
 }
 
@@ -55,6 +56,7 @@ static void worker(void *arg)
 {
 	struct workqueue_struct *wq = arg;
 	struct shim_context *ctx = shim_context();
+	struct shim_lock_class *class;
 
 	ctx->wq = wq;
 	for (;;) {
@@ -71,7 +73,12 @@ static void worker(void *arg)
 		list_del_init(&found->entry);
 		found->pending = false;
 		ctx->work = found->id;
+		class = found->class;
+		shim_order_hold(class);
 		found->func(found);
+		shim_order_release(class);
+		if (ctx->held_count)
+			shim_die("work of %s ended with a lock held", wq->name);
 		if (ctx->spin_depth || ctx->rcu_depth)
 			shim_die("work of %s ended with a lock held or inside RCU", wq->name);
 		ctx->work = 0;
@@ -208,6 +215,7 @@ bool flush_work(struct work_struct *work)
 	bool waited = false;
 
 	shim_assert_may_sleep("flush_work");
+	shim_order_check(work->class, false);
 	if (!work->wq)
 		return false;
 	while (work->pending && !list_empty(&work->entry)) {
@@ -231,6 +239,7 @@ bool cancel_work_sync(struct work_struct *work)
 	bool was = cancel_work(work);
 
 	shim_assert_may_sleep("cancel_work_sync");
+	shim_order_check(work->class, false);
 	work->canceling++;
 	if (work->wq)
 		wait_not_running(work);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The shim keeps the promises of the names it lends. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 TEST(shim_crc32c, "crc32c gives the published check value")
@@ -154,4 +157,96 @@ TEST(shim_interval_tree, "intervals come in order of their start, those that tou
 	for (u32 i = 0; i < 4; i++)
 		interval_tree_remove(&n[i], &root);
 	EXPECT(RB_EMPTY_ROOT(&root.rb_root));
+}
+
+/* --- what ends a run --- */
+
+static void on_die_exit(const char *what)
+{
+	_exit(strstr(what, "lock order") ? 42 : 1);
+}
+
+/* Does fn, in a process of its own, break the order of locks? */
+static bool order_breaks(void (*fn)(void))
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		shim_die_hook = on_die_exit;
+		fn();
+		_exit(0);
+	}
+	EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	EXPECT(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42);
+	return WEXITSTATUS(status) == 42;
+}
+
+static struct mutex outer, inner;
+static spinlock_t spin;
+
+static void order_kept(void)
+{
+	for (int i = 0; i < 2; i++) {
+		mutex_lock(&outer);
+		mutex_lock(&inner);
+		spin_lock(&spin);
+		spin_unlock(&spin);
+		/* Not as they were taken. */
+		mutex_unlock(&outer);
+		mutex_unlock(&inner);
+	}
+	/* Nobody waits for a lock that is only tried. */
+	mutex_lock(&inner);
+	EXPECT(mutex_trylock(&outer));
+	mutex_unlock(&outer);
+	mutex_unlock(&inner);
+}
+
+static void order_turned(void)
+{
+	order_kept();
+	mutex_lock(&inner);
+	mutex_lock(&outer);
+}
+
+static void order_by_way_of_third(void)
+{
+	order_kept();
+	spin_lock(&spin);
+	/* That one sleeps, too, but its place is looked at first. */
+	shim_order_check(outer.class, false);
+}
+
+static void locking_work(struct work_struct *work)
+{
+	mutex_lock(&outer);
+	mutex_unlock(&outer);
+}
+
+static struct work_struct locker;
+
+/* The work has long ended, and could have been late. */
+static void order_of_work(void)
+{
+	struct workqueue_struct *wq = alloc_workqueue("order", 0, 1);
+
+	INIT_WORK(&locker, locking_work);
+	queue_work(wq, &locker);
+	flush_work(&locker);
+	mutex_lock(&outer);
+	flush_work(&locker);
+}
+
+TEST(shim_lock_order, "locks taken in one order here and in the other there end a run, unmet")
+{
+	mutex_init(&outer);
+	mutex_init(&inner);
+	spin_lock_init(&spin);
+	EXPECT(!order_breaks(order_kept));
+	EXPECT(order_breaks(order_turned));
+	EXPECT(order_breaks(order_by_way_of_third));
+	EXPECT(order_breaks(order_of_work));
 }
