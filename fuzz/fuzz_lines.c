@@ -75,8 +75,7 @@ static void pool_line(struct words *words)
 	char *error = NULL;
 
 	if (fvp_parse_pool_line(words->argc, words->argv, &line, &error)) {
-		if (!error || !error[0])
-			shim_die("refused, and not said why");
+		check(error && error[0], "refused, and not said why");
 		return;
 	}
 	check(line.flash_count >= 1 && line.flash_count <= FVP_DEVICES_MAX, "flash devices");
@@ -120,8 +119,7 @@ static void volume_line(struct words *words)
 	char *error = NULL;
 
 	if (fvp_parse_volume_line(words->argc, words->argv, &line, &error)) {
-		if (!error || !error[0])
-			shim_die("refused, and not said why");
+		check(error && error[0], "refused, and not said why");
 		return;
 	}
 	check(line.pool == words->argv[0] && line.origin == words->argv[1], "other paths");

@@ -46,20 +46,6 @@ static struct {
 
 /* --- running calls --- */
 
-struct call {
-	void (*fn)(void *arg);
-	void *arg;
-	bool done;
-};
-
-static void call_fiber(void *arg)
-{
-	struct call *call = arg;
-
-	call->fn(call->arg);
-	call->done = true;
-}
-
 /* Gives up what is lost: destaging waits for that. */
 static void help_fiber(void *unused)
 {
@@ -70,10 +56,10 @@ static void help_fiber(void *unused)
 
 static void do_call(const char *name, void (*fn)(void *arg), void *arg)
 {
-	struct call call = { fn, arg, false };
+	struct shim_call call = { fn, arg, false };
 	u64 help = shim_steps() + STEPS_HELP;
 
-	shim_fiber_spawn(name, call_fiber, &call);
+	shim_call_spawn(name, &call);
 	while (!call.done) {
 		if (!shim_step() && !call.done) {
 			shim_sched_report();

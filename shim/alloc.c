@@ -6,18 +6,10 @@
  */
 #include <stdlib.h>
 
+#include "asan.h"
 #include "env.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SHIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SHIM_ASAN 1
-#endif
-#endif
-#ifdef SHIM_ASAN
-#include <sanitizer/asan_interface.h>
-#else
+#ifndef SHIM_ASAN
 #define ASAN_POISON_MEMORY_REGION(p, bytes) ((void)(p))
 #define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)(p))
 #endif

@@ -9,18 +9,10 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "asan.h"
 #include "fiber.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SHIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SHIM_ASAN 1
-#endif
-#endif
 #ifdef SHIM_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
 #define STACK_BYTES (256 * 1024)
 #else
 #define STACK_BYTES (64 * 1024)
@@ -494,6 +486,20 @@ void shim_context_for_each(void (*fn)(struct shim_context *ctx, void *arg), void
 	for (u32 i = 0; i < s.fiber_count; i++)
 		if (s.fibers[i]->state != FIBER_IDLE)
 			fn(&s.fibers[i]->ctx, arg);
+}
+
+static void call_main(void *arg)
+{
+	struct shim_call *call = arg;
+
+	call->fn(call->arg);
+	call->done = true;
+}
+
+void shim_call_spawn(const char *name, struct shim_call *call)
+{
+	call->done = false;
+	shim_fiber_spawn(name, call_main, call);
 }
 
 bool shim_in_irq(void)

@@ -46,6 +46,13 @@ void shim_sched_drop_all(void);
 void shim_sched_fini(void);
 
 struct shim_fiber *shim_fiber_spawn(const char *name, void (*fn)(void *), void *arg);
+/* What somebody waits for who is no fiber: until done is set.  The struct is the caller's. */
+struct shim_call {
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+};
+void shim_call_spawn(const char *name, struct shim_call *call);
 /* Runs fn as an interrupt: may not sleep. */
 void shim_irq_spawn(void (*fn)(void *), void *arg);
 

@@ -498,31 +498,17 @@ bool run_until(bool (*cond)(void *arg), void *arg)
 	return true;
 }
 
-struct call {
-	void (*fn)(void *arg);
-	void *arg;
-	bool done;
-};
-
-static void call_fiber(void *arg)
-{
-	struct call *call = arg;
-
-	call->fn(call->arg);
-	call->done = true;
-}
-
 static bool call_done(void *arg)
 {
-	return ((struct call *)arg)->done;
+	return ((struct shim_call *)arg)->done;
 }
 
 bool run_call(const char *name, void (*fn)(void *arg), void *arg)
 {
-	struct call call = { fn, arg, false };
+	struct shim_call call = { fn, arg, false };
 
 	sim_note("%s", name);
-	shim_fiber_spawn(name, call_fiber, &call);
+	shim_call_spawn(name, &call);
 	return run_until(call_done, &call);
 }
 

@@ -138,25 +138,8 @@ TEST(scrub_keeps_newer, "what was written since, and only flash has, is not drop
 
 static void start_dirty(u32 legs)
 {
-	build(1, 40);
-	m.leg_count = legs;
-	for (u32 i = 0; i < legs; i++) {
-		m.leg[i] =
-			dev_create("leg0", true,
-				   FVP_FIRST_SEGMENT_SECTOR + 30 * 256ull + FVP_SUPER_AREA_SECTORS,
-				   NULL, NULL);
-		m.leg[i]->block_sectors = 1;
-	}
-	machine_format();
-	EXPECT_EQ(open_pool(), 0);
-	for (u32 i = 0; i < legs; i++) {
-		EXPECT_EQ(fvp_leg_add(sim.pool, m.leg[i], err, sizeof(err)), 0);
-		m.leg_added[i] = m.leg_given[i] = true;
-	}
-	attach(FVP_MODE_WRITE_BACK);
+	start_legs(legs);
 	oracle_write_back(vol->oracle);
-	run_ns(NSEC_PER_SEC);
-	EXPECT_EQ(fvp_volume_set_legs(vol->core, fvp_legs_in(sim.pool), (u8)legs), 0);
 	vol->origin->fail_writes = true;
 	for (u64 i = 0; i < 30; i++)
 		io(FVP_REQ_WRITE, i * 16, 16);
