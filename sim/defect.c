@@ -30,18 +30,10 @@ static bool only(const struct dev_event *event, u32 kind)
 	return record && dev_record_entries(record, kind, 0) == le32_to_cpu(record->entry_count);
 }
 
-static bool super_area(const struct fvp_dev *dev, const struct dev_event *event)
+bool dev_super_area(const struct fvp_dev *dev, const struct dev_event *event)
 {
 	return event->sector < FVP_SUPER_AREA_SECTORS ||
 	       event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
-}
-
-static bool leg_dropping(void)
-{
-	for (u32 i = 0; sim.pool && i < FVP_LEGS_MAX; i++)
-		if (READ_ONCE(sim.pool->leg[i].state) == FVP_LEG_DROPPING)
-			return true;
-	return false;
 }
 
 bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
@@ -50,7 +42,7 @@ bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
 		return false;
 	switch (sim.config.defect) {
 	case SIM_DEFECT_NO_SUSPEND_NOTE:
-		return sim.in_suspend && super_area(dev, event);
+		return sim.in_suspend && dev_super_area(dev, event);
 	case SIM_DEFECT_LOST_TOMBSTONES:
 		return only(event, FVP_ENTRY_TOMBSTONE);
 	case SIM_DEFECT_LOST_WATERMARKS:
@@ -58,10 +50,10 @@ bool defect_loses(const struct fvp_dev *dev, const struct dev_event *event)
 	case SIM_DEFECT_LEG_LOST_RECORD:
 		return dev->leg && dev_record(event) && shim_rng_chance(&m.check_rng, 1, 100);
 	case SIM_DEFECT_LEG_LOST_WATERMARKS:
-		return dev->leg &&
-		       (only(event, FVP_ENTRY_WATERMARK) || (super_area(dev, event) && m.served));
+		return dev->leg && (only(event, FVP_ENTRY_WATERMARK) ||
+				    (dev_super_area(dev, event) && m.served));
 	case SIM_DEFECT_LEG_SET_LOST:
-		return super_area(dev, event) && leg_dropping();
+		return dev_super_area(dev, event) && legs_dropping();
 	default:
 		return false;
 	}

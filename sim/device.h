@@ -97,5 +97,7 @@ u64 defect_flush_moment(struct fvp_dev *dev, u64 moment);
 const struct fvp_disk_block *dev_record(const struct dev_event *event);
 /* How many entries of that kind and with one of these flags (0: any) it has. */
 u32 dev_record_entries(const struct fvp_disk_block *record, u32 kind, u32 flags);
+/* To where superblocks are? */
+bool dev_super_area(const struct fvp_dev *dev, const struct dev_event *event);
 
 #endif /* SIM_DEVICE_H */

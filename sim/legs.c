@@ -167,6 +167,12 @@ bool event_leg(void)
 
 	if (!m.leg_given[i])
 		return run_call("leg add", call_leg_add, &i);
+	/* The host is lost just after this leg has left the set: then legs are what is left. */
+	if (!m.last_life && shim_rng_chance(r, 1, 3)) {
+		m.host_lost = true;
+		m.watch = WATCH_LEG_SET;
+		m.watch_left = (u32)shim_rng_below(r, 2);
+	}
 	switch (shim_rng_below(r, 8)) {
 	case 0:
 		m.leg_trouble = true;
@@ -210,6 +216,15 @@ bool legs_come(void)
 		    !run_call("leg add", call_leg_add, &i))
 			return false;
 	return true;
+}
+
+bool legs_dropping(void)
+{
+	for (u32 i = 0; sim.pool && i < FVP_LEGS_MAX; i++)
+		/* Not READ_ONCE(): the pool may be gone after a preemption. */
+		if (sim.pool->leg[i].state == FVP_LEG_DROPPING)
+			return true;
+	return false;
 }
 
 bool leg_covers(const struct sim_vol *vol)

@@ -29,8 +29,7 @@ static void origin_error(struct fvp_dev *dev, enum dev_op op, u64 sector, u64 le
 static bool flash_seen(const struct fvp_dev *dev, const struct dev_event *event)
 {
 	const struct fvp_disk_block *record = dev_record(event);
-	bool super = event->sector < FVP_SUPER_AREA_SECTORS ||
-		     event->sector >= dev->sectors - FVP_SUPER_AREA_SECTORS;
+	bool super = dev_super_area(dev, event);
 	bool header = !super && !((event->sector - FVP_FIRST_SEGMENT_SECTOR) % m.segment_sectors);
 
 	switch (m.watch) {
@@ -46,6 +45,8 @@ static bool flash_seen(const struct fvp_dev *dev, const struct dev_event *event)
 		return record && dev_record_entries(record, FVP_ENTRY_WATERMARK, 0);
 	case WATCH_RECOVER:
 		return !sim.pool;
+	case WATCH_LEG_SET:
+		return super && legs_dropping();
 	default:
 		return false;
 	}
@@ -72,14 +73,16 @@ static bool origin_seen(const struct dev_event *event)
 /* Power cuts fall where it hurts: while one of these is in flight, or just after. */
 static void watch(const struct fvp_dev *dev, const struct dev_event *event)
 {
+	u64 within;
+
 	if (m.watch == WATCH_NONE || event->done ||
 	    !(dev->flash ? flash_seen(dev, event) : origin_seen(event)) || m.watch_left--)
 		return;
+	/* Writes that are acknowledged without a leg are what counts there. */
+	within = m.watch == WATCH_LEG_SET ? 2000 : shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60;
 	m.watched = m.watch;
 	m.watch = WATCH_NONE;
-	m.crash_at = min(
-		m.crash_at,
-		shim_steps() + shim_rng_below(&sim.rng, shim_rng_chance(&sim.rng, 1, 2) ? 4 : 60));
+	m.crash_at = min(m.crash_at, shim_steps() + shim_rng_below(&sim.rng, within));
 }
 
 /* What core writes for a record is one. */

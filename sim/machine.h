@@ -31,6 +31,8 @@ struct machine {
 		WATCH_DRAIN, /* the same two, while somebody waits for a drain */
 		WATCH_RECOVER, /* I/O while the pool is being opened, or destaging before guests run */
 		WATCH_COUNT,
+		/* Not by chance alone: */
+		WATCH_LEG_SET, /* a leg set without a leg is written */
 	} watch;
 	u32 watch_left;
 	enum crash_watch watched; /* which has been seen */
@@ -44,6 +46,7 @@ struct machine {
 	bool flash_fault; /* one failing device or write a life, so that voiding can work */
 	bool flash_trouble; /* in this life flash may fail reads */
 	bool flash_lost; /* flash has failed reads: data may be lost */
+	bool host_lost; /* the power has gone for good: its flash is not there any more */
 	bool last_life; /* nothing is to fail */
 	bool damaged; /* a segment's header was: what is behind it may be gone unseen */
 };
@@ -134,6 +137,8 @@ bool event_leg(void);
 bool legs_come(void);
 /* All dirty data of the volume is on a replica, for sure. */
 bool leg_covers(const struct sim_vol *vol);
+/* Is a leg on its way out of the set? */
+bool legs_dropping(void);
 /*
  * With the power off: flash is lost, its dirty data is saved from a leg that has it all,
  * with power cuts in between, and the flash is new then.  False: there is no such leg.

@@ -207,6 +207,7 @@ static bool live(u32 *phases)
 	plan_crash();
 	m.flash_fault = false;
 	m.flash_lost = false;
+	m.host_lost = false;
 	m.flash_trouble = false;
 	for (u32 i = 0; i < m.flash_count; i++)
 		m.flash_trouble |= m.flash[i]->bad_count || m.flash[i]->dead;
@@ -248,7 +249,8 @@ static void between_lives(void)
 		all_dead &= m.flash[i]->dead;
 	origins_mend();
 	legs_power_on();
-	if ((all_dead || shim_rng_chance(&sim.rng, 1, 5)) && m.leg_count && legs_recover()) {
+	if ((all_dead || m.host_lost || shim_rng_chance(&sim.rng, 1, 5)) && m.leg_count &&
+	    legs_recover()) {
 		/* Everything anew. */
 	} else if (all_dead) {
 		/*
