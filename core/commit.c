@@ -41,6 +41,7 @@ static void commit_again(struct fvp_claim *claim)
 	struct fvp_commit *c = container_of(claim, struct fvp_commit, claim);
 	struct fvp_request *rq = commit_request(c);
 
+	INIT_WORK(&rq->work, commit_work);
 	queue_work(rq->volume->pool->io_wq, &rq->work);
 }
 
@@ -73,10 +74,8 @@ static void commit_held_or_redone(struct fvp_volume *vol, struct fvp_request *rq
 
 	spin_lock(&vol->lock);
 	hold = !vol->saved && vol->commit != FVP_COMMIT_OFF;
-	if (hold) {
-		INIT_WORK(&rq->work, commit_work);
+	if (hold)
 		fvp_commit_hold(vol, rq);
-	}
 	spin_unlock(&vol->lock);
 	if (!hold)
 		fvp_request_redo(rq);
@@ -134,9 +133,10 @@ static u16 commit_kind(const struct fvp_request *rq)
 
 /*
  * Step 1.  0: reserved; -EAGAIN: somebody holds the request and goes on with it; -ENOMEM;
- * FVP_MAP_NOT_BACK as above.
+ * FVP_MAP_NOT_BACK as above; -EBUSY: the log has no room, and waiter is NULL.
  */
-static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
+static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq,
+			  struct fvp_log_waiter *waiter)
 {
 	struct fvp_commit *c = &rq->commit;
 	struct fvp_log_record *closed = NULL;
@@ -159,12 +159,14 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq)
 	if (!fvp_claim_take(vol, &c->claim))
 		goto out;
 	c->append.arg = vol->dirty.epoch;
-	err = fvp_log_reserve_locked(vol->pool, &c->append, FVP_LOG_COMMIT, &c->waiter, &closed);
+	err = fvp_log_reserve_locked(vol->pool, &c->append, FVP_LOG_COMMIT, waiter, &closed);
 	if (unlikely(err)) {
 		if (err == -EIO) {
 			/* Flash has failed: what comes now comes after the rescue. */
 			fvp_commit_hold(vol, rq);
 			err = -EAGAIN;
+		} else if (!waiter) {
+			err = -EBUSY;
 		} else if (!rq->tries) {
 			rq->tries = 1;
 			fvp_stat_inc(vol, held_ios);
@@ -216,10 +218,23 @@ static void commit_go(struct fvp_volume *vol, struct fvp_request *rq)
 	fvp_stat_inc(vol, write_back_ios);
 }
 
+/* Made only for those that have to wait: few. */
+static noinline struct fvp_log_waiter *commit_waiter(struct fvp_request *rq)
+{
+	struct fvp_log_waiter *waiter = &rq->commit.waiter;
+
+	INIT_WORK(&rq->work, commit_work);
+	INIT_LIST_HEAD(&waiter->node);
+	waiter->work = &rq->work;
+	waiter->wq = rq->volume->pool->io_wq;
+	return waiter;
+}
+
 int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	struct fvp_commit *c = &rq->commit;
 	struct fvp_append *append = &c->append;
+	struct fvp_log_waiter *waiter = NULL;
 	int err;
 
 	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
@@ -229,10 +244,6 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 		fvp_host_complete(rq, -EIO);
 		return FVP_MAP_TAKEN;
 	}
-	INIT_WORK(&rq->work, commit_work);
-	INIT_LIST_HEAD(&c->waiter.node);
-	c->waiter.work = &rq->work;
-	c->waiter.wq = vol->pool->io_wq;
 	fvp_claim_init(&c->claim, rq->lba, rq->len_sectors, commit_again);
 	/* Not what the log sets. */
 	append->lba = rq->lba;
@@ -244,7 +255,7 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 	append->fua = rq->flags & FVP_REQ_FUA;
 	append->done = commit_done;
 	for (;;) {
-		err = commit_reserve(vol, rq);
+		err = commit_reserve(vol, rq, waiter);
 		if (likely(!err))
 			break;
 		if (err == FVP_MAP_NOT_BACK)
@@ -254,7 +265,9 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 			fvp_destage_hurry(vol->pool);
 			return FVP_MAP_TAKEN;
 		}
-		if (fvp_dirty_make_room(vol)) {
+		if (err == -EBUSY) {
+			waiter = commit_waiter(rq);
+		} else if (fvp_dirty_make_room(vol)) {
 			commit_later(rq);
 			return FVP_MAP_TAKEN;
 		}

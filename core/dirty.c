@@ -39,6 +39,22 @@ int fvp_dirty_make_room(struct fvp_volume *vol)
 	return 0;
 }
 
+/* A chunk for its first entry, the last one if that has room. */
+static noinline struct fvp_dirty_chunk *chunk_begin(struct fvp_volume *vol,
+						    struct fvp_dirty_chunk *chunk)
+{
+	struct fvp_dirty *dirty = &vol->dirty;
+
+	if (!chunk || chunk->end == FVP_DIRTY_CHUNK) {
+		chunk = dirty->spare;
+		dirty->spare = NULL;
+		chunk->first = chunk->end = 0;
+		list_add_tail(&chunk->node, &dirty->chunks);
+	}
+	chunk->born_ns = fvp_host_now_ns();
+	return chunk;
+}
+
 struct fvp_dirty_entry *fvp_dirty_push(struct fvp_volume *vol, const struct fvp_append *append)
 {
 	struct fvp_dirty_chunk *chunk = last_chunk(vol);
@@ -46,22 +62,14 @@ struct fvp_dirty_entry *fvp_dirty_push(struct fvp_volume *vol, const struct fvp_
 	struct fvp_dirty_entry *e;
 
 	lockdep_assert_held(&vol->lock);
-	if (!chunk || chunk->end == FVP_DIRTY_CHUNK) {
-		chunk = dirty->spare;
-		dirty->spare = NULL;
-		chunk->first = chunk->end = 0;
-		list_add_tail(&chunk->node, &dirty->chunks);
-	}
-	if (chunk->first == chunk->end)
-		chunk->born_ns = fvp_host_now_ns();
+	if (unlikely(!chunk || chunk->end == FVP_DIRTY_CHUNK || chunk->first == chunk->end))
+		chunk = chunk_begin(vol, chunk);
 	e = &chunk->e[chunk->end++];
-	e->lba = append->lba;
-	e->failed = 0;
-	e->kind = append->kind;
-	e->addr = append->addr;
-	e->len_sectors = append->len_sectors;
-	e->crc = 0;
-	e->epoch = append->arg;
+	*e = (struct fvp_dirty_entry){ .lba = append->lba,
+				       .kind = append->kind,
+				       .addr = append->addr,
+				       .len_sectors = append->len_sectors,
+				       .epoch = append->arg };
 	dirty->entries++;
 	dirty->epoch_used = true;
 	WRITE_ONCE(dirty->in, dirty->in + fvp_dirty_weight(e));

@@ -136,6 +136,14 @@ static void record_done(struct fvp_io *io)
 	fvp_log_record_put(record);
 }
 
+void fvp_log_record_init(struct fvp_pool *pool, struct fvp_log_record *record)
+{
+	record->pool = pool;
+	record->io.op = FVP_IO_WRITE;
+	record->io.buf = NULL;
+	record->io.done = record_done;
+}
+
 /*
  * Completes the header and sends the record.  The header ends its log block, in as few
  * sectors as it needs, so that the record is one piece and its data begins on a block.
@@ -178,13 +186,9 @@ void fvp_log_submit(struct fvp_log_record *record)
 	record->io.dev = record->seg->dev;
 	record->io.sector = record->seg->sector + block.offset_sectors;
 	record->io.len_sectors = len;
-	record->io.op = FVP_IO_WRITE;
 	record->io.flags = (record->durable ? FVP_IO_FUA : 0) | (record->sync ? FVP_IO_SYNC : 0);
 	record->io.mem = disk;
 	record->io.mem_of = record->seg->buffer->mem_of;
-	record->io.buf = NULL;
-	record->io.error = 0;
-	record->io.done = record_done;
 	if (likely(!record->legs)) {
 		fvp_host_submit(&record->io);
 		return;
@@ -218,7 +222,6 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 		return NULL;
 	record = record_at(log, log->records_to++);
 	log->pos = round_up(log->pos, pool->block_sectors);
-	record->pool = pool;
 	record->seg = log->cur;
 	record->seq = log->seq++;
 	record->start = log->pos;

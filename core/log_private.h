@@ -7,6 +7,8 @@
 
 void fvp_log_retire(struct fvp_pool *pool);
 void fvp_log_full(struct fvp_pool *pool, struct fvp_segment *seg);
+/* Fields that stay. */
+void fvp_log_record_init(struct fvp_pool *pool, struct fvp_log_record *record);
 struct fvp_log_record *fvp_log_close(struct fvp_log *log);
 void fvp_log_submit(struct fvp_log_record *record);
 void fvp_log_submit_work(struct work_struct *work);

@@ -209,9 +209,12 @@ int fvp_log_init(struct fvp_pool *pool)
 	struct fvp_log *log = &pool->log;
 	u32 buffers = clamp_t(u32, FVP_LOG_BUFFERS_SECTORS / pool->segment_sectors,
 			      FVP_LOG_BUFFERS_MIN, FVP_LOG_BUFFERS_MAX);
+	u32 i;
 
 	spin_lock_init(&log->lock);
 	INIT_LIST_HEAD(&log->waiters);
+	for (i = 0; i < FVP_LOG_RECORDS; i++)
+		fvp_log_record_init(pool, &log->records[i]);
 	INIT_WORK(&log->submit_work, fvp_log_submit_work);
 	return fvp_log_buffers_add(pool, buffers);
 }

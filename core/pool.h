@@ -131,6 +131,23 @@ struct fvp_pool {
 	u64 load_bytes_before_io;
 };
 
+/* The segment that an address in the pool, which must be one, lies in. */
+static inline struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr)
+{
+	return &pool->segments[addr >> pool->segment_shift];
+}
+
+static inline u32 fvp_segment_number(const struct fvp_pool *pool, const struct fvp_segment *seg)
+{
+	return (u32)(seg - pool->segments);
+}
+
+/* Address in the pool of the segment's first sector. */
+static inline u64 fvp_segment_addr(const struct fvp_pool *pool, const struct fvp_segment *seg)
+{
+	return (u64)fvp_segment_number(pool, seg) << pool->segment_shift;
+}
+
 /* What blocks of the pool are checked against. */
 static inline struct fvp_media fvp_pool_media(const struct fvp_pool *pool)
 {

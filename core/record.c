@@ -16,34 +16,6 @@ static u32 block_crc(const void *mem, u32 bytes)
 	return fvp_host_crc32c(crc, mem + at + 4, bytes - at - 4);
 }
 
-/* What the checksum of a header covers. */
-static u32 block_crc_bytes(u8 kind, u32 entry_count)
-{
-	return kind == FVP_BLOCK_RECORD ? fvp_header_bytes(entry_count) : FVP_BLOCK_HEADER_BYTES;
-}
-
-void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem)
-{
-	struct fvp_disk_block *disk = mem;
-
-	disk->magic = cpu_to_le32(FVP_BLOCK_MAGIC);
-	disk->kind = block->kind;
-	disk->header_sectors = block->header_sectors;
-	disk->version = cpu_to_le16(FVP_FORMAT_VERSION);
-	disk->arg = cpu_to_le32(block->arg);
-	disk->pool_key = cpu_to_le64(media->key);
-	disk->segment_gen = cpu_to_le64(block->segment_gen);
-	disk->seq = cpu_to_le64(block->seq);
-	disk->tail_gen = cpu_to_le64(block->tail_gen);
-	disk->legset_gen = cpu_to_le32(block->legset_gen);
-	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
-	disk->len_sectors = cpu_to_le32(block->len_sectors);
-	disk->entry_count = cpu_to_le32(block->entry_count);
-	disk->crc = 0;
-	disk->crc = cpu_to_le32(
-		fvp_host_crc32c(~0u, mem, block_crc_bytes(block->kind, block->entry_count)));
-}
-
 /* Length and entry count against the kind and the segment. */
 static bool block_fits(const struct fvp_media *media, const struct fvp_block *block)
 {
@@ -102,7 +74,7 @@ int fvp_block_decode(const struct fvp_media *media, const void *mem, enum fvp_bl
 		return -EUCLEAN;
 	/* First: what the checksum covers must lie in the segment. */
 	if (!block_fits(media, block) || le16_to_cpu(disk->version) != FVP_FORMAT_VERSION ||
-	    le32_to_cpu(disk->crc) != block_crc(mem, block_crc_bytes(kind, block->entry_count)))
+	    le32_to_cpu(disk->crc) != block_crc(mem, fvp_block_crc_bytes(kind, block->entry_count)))
 		return -EUCLEAN;
 	return 0;
 }

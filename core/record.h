@@ -65,11 +65,38 @@ static inline u32 fvp_header_bytes(u32 entries)
 	return FVP_BLOCK_HEADER_BYTES + entries * FVP_ENTRY_BYTES;
 }
 
+/* What the checksum of a header covers. */
+static inline u32 fvp_block_crc_bytes(u8 kind, u32 entry_count)
+{
+	return kind == FVP_BLOCK_RECORD ? fvp_header_bytes(entry_count) : FVP_BLOCK_HEADER_BYTES;
+}
+
 /*
  * Writes the header into mem, and the checksum: entries of a record must be there
  * already.
  */
-void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block, void *mem);
+static inline void fvp_block_encode(const struct fvp_media *media, const struct fvp_block *block,
+				    void *mem)
+{
+	struct fvp_disk_block *disk = mem;
+
+	disk->magic = cpu_to_le32(FVP_BLOCK_MAGIC);
+	disk->kind = block->kind;
+	disk->header_sectors = block->header_sectors;
+	disk->version = cpu_to_le16(FVP_FORMAT_VERSION);
+	disk->arg = cpu_to_le32(block->arg);
+	disk->pool_key = cpu_to_le64(media->key);
+	disk->segment_gen = cpu_to_le64(block->segment_gen);
+	disk->seq = cpu_to_le64(block->seq);
+	disk->tail_gen = cpu_to_le64(block->tail_gen);
+	disk->legset_gen = cpu_to_le32(block->legset_gen);
+	disk->offset_sectors = cpu_to_le32(block->offset_sectors);
+	disk->len_sectors = cpu_to_le32(block->len_sectors);
+	disk->entry_count = cpu_to_le32(block->entry_count);
+	disk->crc = 0;
+	disk->crc = cpu_to_le32(
+		fvp_host_crc32c(~0u, mem, fvp_block_crc_bytes(block->kind, block->entry_count)));
+}
 
 /* Does what may be a damaged header have the key of this pool?  mem: one sector. */
 bool fvp_block_ours(const struct fvp_media *media, const void *mem);

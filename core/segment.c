@@ -2,21 +2,6 @@
 /* The segment table: states, free list, order of generations. */
 #include "pool.h"
 
-struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr)
-{
-	return &pool->segments[addr >> pool->segment_shift];
-}
-
-u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg)
-{
-	return (u32)(seg - pool->segments);
-}
-
-u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg)
-{
-	return (u64)fvp_segment_number(pool, seg) << pool->segment_shift;
-}
-
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen)
 {
 	struct fvp_segments *segs = &pool->segs;

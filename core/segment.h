@@ -85,11 +85,6 @@ static inline unsigned long fvp_segment_hit_bit(u32 offset_sectors, u32 segment_
 	return offset_sectors >> (segment_shift - 6);
 }
 
-struct fvp_segment *fvp_segment_at(struct fvp_pool *pool, u64 addr);
-u32 fvp_segment_number(struct fvp_pool *pool, const struct fvp_segment *seg);
-/* Address in the pool of the segment's first sector. */
-u64 fvp_segment_addr(struct fvp_pool *pool, const struct fvp_segment *seg);
-
 /* Takes the longest-free segment and makes it OPEN with that generation; NULL if none. */
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen);
 void fvp_segment_release(struct fvp_pool *pool, struct fvp_segment *seg);

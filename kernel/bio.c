@@ -37,11 +37,6 @@ static struct fvp_bio *to_fvp_bio(struct fvp_request *rq)
 	return container_of(rq, struct fvp_bio, rq);
 }
 
-static struct bio *to_bio(struct fvp_bio *fb)
-{
-	return dm_bio_from_per_bio_data(fb, sizeof(*fb));
-}
-
 /*
  * Brings a bio that a device has been done with back to what map was given: a
  * split of it or a merge with others has left its marks.
@@ -57,13 +52,13 @@ static void bio_rewind(struct fvp_bio *fb, struct bio *bio)
 void fvp_host_accept(struct fvp_request *rq, u32 len_sectors)
 {
 	rq->len_sectors = len_sectors;
-	dm_accept_partial_bio(to_bio(to_fvp_bio(rq)), len_sectors);
+	dm_accept_partial_bio(to_fvp_bio(rq)->bio, len_sectors);
 }
 
 void fvp_host_forward(struct fvp_request *rq)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 
 	bio_rewind(fb, bio);
 	/* Nobody polls for a bio that a worker sends. */
@@ -79,7 +74,7 @@ void fvp_host_forward(struct fvp_request *rq)
 void fvp_host_complete(struct fvp_request *rq, int error)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 
 	fb->completed = true;
 	bio_rewind(fb, bio);
@@ -101,7 +96,7 @@ static struct bvec_iter request_iter(const struct fvp_bio *fb)
 void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 	u32 off_bytes = 0;
@@ -119,7 +114,7 @@ void fvp_host_request_to_buf(struct fvp_request *rq, struct fvp_buf *buf)
 u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 	struct bvec_iter iter = request_iter(fb);
 	u32 crc = ~0u;
 
@@ -140,7 +135,7 @@ u32 fvp_host_request_to_mem(struct fvp_request *rq, void *mem)
 void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fvp_request *rq)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 	u32 off_bytes = buf_off_sectors << SECTOR_SHIFT;
@@ -159,7 +154,7 @@ void fvp_host_buf_to_request(struct fvp_buf *buf, u32 buf_off_sectors, struct fv
 void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq)
 {
 	struct fvp_bio *fb = to_fvp_bio(rq);
-	struct bio *bio = to_bio(fb);
+	struct bio *bio = fb->bio;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
@@ -200,24 +195,30 @@ static void io_end(struct bio *bio)
 	io->done(io);
 }
 
+/* Of a write, by the first three of its flags. */
+#define WRITE_OPF(flags)                                                                                          \
+	[flags] =                                                                                                 \
+		REQ_OP_WRITE | ((flags)&FVP_IO_FUA ? REQ_FUA : 0) |                                               \
+		((flags)&FVP_IO_PREFLUSH                                                                          \
+			 ? REQ_PREFLUSH                                                                           \
+			 : 0) | /* Together they keep writeback throttling off a write that someone waits for. */ \
+		((flags)&FVP_IO_SYNC ? REQ_SYNC | REQ_IDLE : 0)
+
 static blk_opf_t io_opf(const struct fvp_io *io)
 {
+	static const blk_opf_t write_opf[] = { WRITE_OPF(0), WRITE_OPF(1), WRITE_OPF(2),
+					       WRITE_OPF(3), WRITE_OPF(4), WRITE_OPF(5),
+					       WRITE_OPF(6), WRITE_OPF(7) };
 	blk_opf_t opf;
 
+	BUILD_BUG_ON((FVP_IO_FUA | FVP_IO_PREFLUSH | FVP_IO_SYNC) != ARRAY_SIZE(write_opf) - 1);
 	if (io->op == FVP_IO_READ)
 		return REQ_OP_READ | (io->flags & FVP_IO_SYNC ? REQ_SYNC : 0);
 	if (io->op == FVP_IO_FLUSH)
 		return REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC;
-	opf = REQ_OP_WRITE;
-	if (io->flags & FVP_IO_FUA)
-		opf |= REQ_FUA;
-	if (io->flags & FVP_IO_PREFLUSH)
-		opf |= REQ_PREFLUSH;
-	if ((io->flags & FVP_IO_NOWAIT) && bdev_nowait(io->dev->bdev))
+	opf = write_opf[io->flags & (ARRAY_SIZE(write_opf) - 1)];
+	if (unlikely(io->flags & FVP_IO_NOWAIT) && bdev_nowait(io->dev->bdev))
 		opf |= REQ_NOWAIT;
-	/* Together they keep writeback throttling off a write that someone waits for. */
-	if (io->flags & FVP_IO_SYNC)
-		opf |= REQ_SYNC | REQ_IDLE;
 	return opf;
 }
 
@@ -357,7 +358,7 @@ static struct page *piece_page(const struct fvp_io *io, u32 len_bytes)
 	u32 count = DIV_ROUND_UP(offset_in_page(io->mem) + len_bytes, PAGE_SIZE), i;
 	struct page *const *pages;
 
-	if (likely(!is_vmalloc_addr(io->mem)))
+	if (likely(io->mem_of ? !io->mem_of->page_count : !is_vmalloc_addr(io->mem)))
 		return virt_to_page(io->mem);
 	if (!io->mem_of || count > PIECE_PAGES_MAX)
 		return NULL;

@@ -11,6 +11,7 @@
 /* dm's per-bio data.  Not zeroed: a hit writes only what it needs. */
 struct fvp_bio {
 	struct fvp_request rq;
+	struct bio *bio;
 	/* To send or copy the data anew after a device advanced bi_iter. */
 	u32 bvec_idx;
 	u32 bvec_done;
@@ -22,8 +23,10 @@ struct fvp_bio {
  * Notes what is needed later, before fvp_request_map().  The first part of rq is
  * the caller's.
  */
-static inline void fvp_bio_begin(struct fvp_bio *fb, const struct bio *bio)
+static inline void fvp_bio_begin(struct fvp_bio *fb, struct bio *bio)
 {
+	/* dm would look for it each time. */
+	fb->bio = bio;
 	fb->bvec_idx = bio->bi_iter.bi_idx;
 	fb->bvec_done = bio->bi_iter.bi_bvec_done;
 	fb->bio_flags = bio->bi_flags;
