@@ -92,7 +92,7 @@ static void appends_done(struct fvp_append *append, int error)
 }
 
 /* All devices have it, or flash does not. */
-static void record_end(struct fvp_log_record *record)
+static __always_inline void record_end(struct fvp_log_record *record)
 {
 	struct fvp_pool *pool = record->pool;
 	struct fvp_log *log = &pool->log;
@@ -121,10 +121,15 @@ static void record_end(struct fvp_log_record *record)
 	appends_done(appends, 0);
 }
 
-void fvp_log_record_put(struct fvp_log_record *record)
+static __always_inline void record_put(struct fvp_log_record *record)
 {
 	if (likely(!record->legs) || atomic_dec_and_test(&record->pending))
 		record_end(record);
+}
+
+void fvp_log_record_put(struct fvp_log_record *record)
+{
+	record_put(record);
 }
 
 static void record_done(struct fvp_io *io)
@@ -133,7 +138,7 @@ static void record_done(struct fvp_io *io)
 
 	if (unlikely(io->error))
 		fvp_health_flash_failed(record->pool, io->dev, io->error);
-	fvp_log_record_put(record);
+	record_put(record);
 }
 
 void fvp_log_record_init(struct fvp_pool *pool, struct fvp_log_record *record)
@@ -242,16 +247,21 @@ static struct fvp_log_record *record_open(struct fvp_pool *pool)
 	return record;
 }
 
-/* Where data of that length begins, at pos or behind it. */
+/* Where data of that length begins, at pos or behind it; without data, at pos. */
 static u32 data_align(const struct fvp_pool *pool, u32 pos, u32 data_sectors)
 {
+	if (!data_sectors)
+		return pos;
 	/* What fills a block begins on one: whole pages of flash, and no bounce. */
 	return round_up(pos, data_sectors >= pool->block_sectors ? pool->block_sectors
 								 : pool->device_block_sectors);
 }
 
-/* Room for an entry with data_sectors in cur, with a new record or in the open one. */
-static bool log_has_room(struct fvp_pool *pool, u32 data_sectors)
+/*
+ * Room for an entry with data_sectors in cur, with a new record or in the open one, and
+ * where in the segment it has its data then?
+ */
+static bool log_has_room(struct fvp_pool *pool, u32 data_sectors, u32 *offset)
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_media media = fvp_pool_media(pool);
@@ -261,7 +271,8 @@ static bool log_has_room(struct fvp_pool *pool, u32 data_sectors)
 		return false;
 	if (!log->open)
 		pos = round_up(pos, pool->block_sectors) + pool->block_sectors;
-	return round_up(data_align(pool, pos, data_sectors) + data_sectors, pool->block_sectors) +
+	*offset = data_align(pool, pos, data_sectors);
+	return round_up(*offset + data_sectors, pool->block_sectors) +
 		       fvp_summary_sectors(&media, log->entry_count + 1) <=
 	       pool->segment_sectors;
 }
@@ -341,11 +352,11 @@ bool fvp_log_turn(struct fvp_pool *pool, u8 leg_bit)
 }
 
 /*
- * Makes log->open a record that takes an entry with data_sectors, or returns
+ * Makes log->open a record that takes an entry with data_sectors, at *offset, or returns
  * -EAGAIN.  What must be submitted for that is returned in *closed.
  */
 static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_class class,
-			 struct fvp_log_record **closed)
+			 struct fvp_log_record **closed, u32 *offset)
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *open = log->open;
@@ -353,12 +364,14 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 	if (open && (open->entry_count == FVP_RECORD_ENTRIES(pool->block_sectors) ||
 		     open->len_sectors + data_sectors + pool->block_sectors > FVP_IO_SECTORS_MAX))
 		*closed = fvp_log_close(log);
-	if (!log_has_room(pool, data_sectors)) {
+	if (!log_has_room(pool, data_sectors, offset)) {
 		if (!log->next)
 			return -EAGAIN;
 		if (!log_may_go_on(pool, class))
 			return -EAGAIN;
 		log_next(pool, closed);
+		/* An empty one has room for any, behind the header of a record. */
+		*offset = data_align(pool, log->pos + pool->block_sectors, data_sectors);
 	}
 	if (!log->open && !record_open(pool))
 		return -EAGAIN;
@@ -413,12 +426,11 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 	spin_lock_irq(&log->lock);
 	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
 		      ? -EIO
-		      : log_make_room(pool, padded, class, closed);
+		      : log_make_room(pool, padded, class, closed, &offset);
 	if (unlikely(err)) {
 		if (err == -EAGAIN && waiter && list_empty(&waiter->node))
 			list_add_tail(&waiter->node, &log->waiters);
 	} else {
-		offset = padded ? data_align(pool, log->pos, padded) : log->pos;
 		log_place(pool, append, data_sectors, offset, offset + padded);
 		if (dirty) {
 			if (!log->dirty_entries++)
