@@ -9,7 +9,7 @@ KERNELS := 6.1 6.12
 
 HOURS ?= 1
 
-.PHONY: all help tools module check check-debug soak demo bench-path style format clean setup
+.PHONY: all help tools module check check-all check-debug soak demo bench-path style format clean setup
 all: tools module
 
 include userspace.mk
@@ -19,6 +19,7 @@ include tools.mk
 help:
 	@echo 'sudo make demo        the main job: a virtual machine host with a slow store, accelerated'
 	@echo 'sudo make check       everything that is tested, about half an hour'
+	@echo 'sudo make check-all   the same with what takes long: databases, more power cuts, all of it on both kernels; hours'
 	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
 	@echo 'sudo make soak HOURS=N volumes under load while an administrator does all there is to do, in random order'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
@@ -39,6 +40,10 @@ module:
 check:
 	lab/setup
 	tests/check
+
+check-all:
+	lab/setup
+	tests/check --all
 
 # The tests in guests on the kernel that looks for mistakes.
 check-debug:

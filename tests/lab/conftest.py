@@ -57,14 +57,20 @@ leaks() {
 '''
 
 
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: takes minutes; runs with FVP_LONG=1, as make check-all does')
+
+
+def left_out(item):
+    """A long test, or what would be the same test on one kernel again."""
+    if item.get_closest_marker('long') and not os.environ.get('FVP_LONG'):
+        return True
+    return bool(KERNEL) and hasattr(item, 'callspec') and item.callspec.params.get('kernel', '6.1') != '6.1'
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what would be the same test on one kernel again."""
-    if not KERNEL:
-        return
-    again = [item for item in items if hasattr(item, 'callspec') and set(item.callspec.params) == {'kernel'}
-             and item.callspec.params['kernel'] != '6.1']
-    config.hook.pytest_deselected(items=again)
-    items[:] = [item for item in items if item not in again]
+    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
+    items[:] = [item for item in items if not left_out(item)]
 
 
 def on_kernel(options):
