@@ -2,7 +2,7 @@
 /*
  * Makes contents of flash devices that would take long to come about: for tests.
  *
- *	fvp-craft full FILE
+ *	fvp-craft full FILE [SEGMENTS]
  *		a pool of one device, every segment in use, as a power cut leaves it.
  *		One volume, ACTIVE, cached from its start, in extents of 64 KiB; the
  *		data of sealed segments stays a hole: zeroes.  Prints key=value words.
@@ -170,7 +170,8 @@ static void put_super(int fd, struct fvp_super *super, u64 lba)
 	free(mem);
 }
 
-static int full(int fd, u64 device_sectors)
+/* count: so many of its segments, or 0 for all. */
+static int full(int fd, u64 device_sectors, u32 count)
 {
 	struct fvp_super *super = zalloc(sizeof(*super));
 	struct fvp_media media;
@@ -181,16 +182,17 @@ static int full(int fd, u64 device_sectors)
 		fprintf(stderr, "fvp-craft: the device is too small\n");
 		return 1;
 	}
+	if (!count || count > super->segment_count)
+		count = super->segment_count;
 	super->block_sectors = FVP_BLOCK_SECTORS_MAX;
 	super->pool_key = POOL_KEY;
 	media.key = POOL_KEY;
 	media.block_sectors = super->block_sectors;
 	media.segment_sectors = super->segment_sectors;
-	for (i = 0; i < super->segment_count; i++) {
+	for (i = 0; i < count; i++) {
 		sector = super->first_segment_sector + (u64)i * super->segment_sectors;
 		lba = extents * EXTENT_SECTORS;
-		extents += (i + 1 < super->segment_count ? put_sealed : put_open)(
-			fd, &media, sector, i + 1, lba);
+		extents += (i + 1 < count ? put_sealed : put_open)(fd, &media, sector, i + 1, lba);
 	}
 	put_super(fd, super, extents * EXTENT_SECTORS);
 	print_uuid("pool_uuid", pool_uuid);
@@ -244,11 +246,12 @@ int main(int argc, char **argv)
 	end = lseek(fd, 0, SEEK_END);
 	if (fd < 0 || end < 0)
 		die(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "full"))
-		return full(fd, (u64)end / FVP_SECTOR_BYTES);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "full"))
+		return full(fd, (u64)end / FVP_SECTOR_BYTES,
+			    argc == 4 ? (u32)strtoul(argv[3], NULL, 0) : 0);
 	if (argc == 6 && !strcmp(argv[1], "poke"))
 		return poke(fd, (u64)end / FVP_SECTOR_BYTES, argv);
 usage:
-	fprintf(stderr, "usage: fvp-craft full FILE | poke FILE a|b|ab OFFSET VALUE\n");
+	fprintf(stderr, "usage: fvp-craft full FILE [SEGMENTS] | poke FILE a|b|ab OFFSET VALUE\n");
 	return 2;
 }
