@@ -138,6 +138,16 @@ static bool is_lost(const struct sim_vol *vol, u64 lba, u64 len)
 	return touches(vol->lost, vol->lost_count, lba, len);
 }
 
+/* Was some of it forgotten as lost after a request of that moment had begun? */
+static bool was_lost(const struct sim_vol *vol, const struct dev_range *range, u64 begun)
+{
+	for (u32 i = 0; i < SIM_FORGOT_MAX; i++)
+		if (begun <= vol->forgot_moment[i] &&
+		    touches(&vol->forgot[i], 1, range->sector, range->len))
+			return true;
+	return false;
+}
+
 static void explain_errors(void *arg)
 {
 	struct sim_vol *vol = arg;
@@ -148,8 +158,7 @@ static void explain_errors(void *arg)
 		struct dev_range *range = &vol->errors[i];
 
 		if (!is_lost(vol, range->sector, range->len) &&
-		    (vol->error_begun[i] > vol->forgot_moment ||
-		     !touches(vol->forgot, vol->forgot_count, range->sector, range->len)))
+		    !was_lost(vol, range, vol->error_begun[i]))
 			shim_die("volume %u: error for %llu+%llu, which core does not say is lost",
 				 vol->number, range->sector, range->len);
 	}
@@ -197,9 +206,12 @@ static void lose(struct sim_vol *vol)
 	sim.count->lost_ranges += vol->lost_count;
 	oracle_for_each(vol->oracle, lost_to_oracle, vol);
 	past_distrust(oracle_past(vol->oracle));
-	memcpy(vol->forgot, vol->lost, sizeof(vol->forgot));
-	vol->forgot_count = vol->lost_count;
-	vol->forgot_moment = ~0ULL;
+	for (u32 i = 0; i < vol->lost_count; i++) {
+		u32 at = vol->forgot_count++ % SIM_FORGOT_MAX;
+
+		vol->forgot[at] = vol->lost[i];
+		vol->forgot_moment[at] = ~0ULL;
+	}
 	vol->lost_count = 0;
 }
 
@@ -213,7 +225,9 @@ static void forget_lost(struct sim_vol *vol)
 		return;
 	lose(vol);
 	fvp_volume_forget_lost(vol->core);
-	vol->forgot_moment = oracle_moment(vol->oracle);
+	for (u32 i = 0; i < SIM_FORGOT_MAX; i++)
+		if (vol->forgot_moment[i] == ~0ULL)
+			vol->forgot_moment[i] = oracle_moment(vol->oracle);
 	sim.count->lost_forgotten++;
 }
 

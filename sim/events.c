@@ -178,6 +178,14 @@ static void event_origin_fault(struct fvp_dev *origin)
 		origin->write_error_permille = (u32)shim_rng_below(r, 60);
 		break;
 	case 2:
+		/*
+		 * What is dirty of this volume keeps old segments, while the others write
+		 * theirs again and again; and then the host is lost.
+		 */
+		if (m.leg_count && !m.last_life && shim_rng_chance(r, 1, 2)) {
+			ns = 30 * NSEC_PER_SEC;
+			m.host_lost = true;
+		}
 		sim_note("%s fails writes for %llu ms", origin->name, ns / 1000000);
 		origin->fail_writes_until_ns = shim_now_ns() + ns;
 		sim.count->fault_origin_fails++;

@@ -10,6 +10,7 @@ struct past;
 struct sim_vol;
 
 #define SIM_LOST_MAX 64
+#define SIM_FORGOT_MAX (4 * SIM_LOST_MAX)
 
 /* A guest's request, before the host cuts it. */
 struct sim_req {
@@ -66,9 +67,10 @@ struct sim_vol {
 	struct dev_range lost[SIM_LOST_MAX];
 	u32 lost_count;
 	/* Those of them that were accepted last, and when: earlier requests may still fail. */
-	struct dev_range forgot[SIM_LOST_MAX];
-	u32 forgot_count;
-	u64 forgot_moment;
+	/* The last that were forgotten, and when: a request may have met them before. */
+	struct dev_range forgot[SIM_FORGOT_MAX];
+	u64 forgot_moment[SIM_FORGOT_MAX];
+	u32 forgot_count; /* in all; of them as many as there is room for */
 	/* Errors that core has to explain as losses; when the requests began. */
 	struct dev_range errors[8];
 	u64 error_begun[8];

@@ -168,7 +168,7 @@ bool event_leg(void)
 	if (!m.leg_given[i])
 		return run_call("leg add", call_leg_add, &i);
 	/* The host is lost just after this leg has left the set: then legs are what is left. */
-	if (!m.last_life && shim_rng_chance(r, 1, 3)) {
+	if (!m.last_life && shim_rng_chance(r, 1, 2)) {
 		m.host_lost = true;
 		m.watch = WATCH_LEG_SET;
 		m.watch_left = (u32)shim_rng_below(r, 2);
