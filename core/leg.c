@@ -7,18 +7,13 @@
 
 #define LEG_IOS 64 /* there is always memory for as many */
 
-struct leg_waiter {
-	struct completion done;
-	int error;
-};
-
 /* An I/O to a leg.  It lives until the device gives it back, its waiters perhaps not. */
 struct fvp_leg_io {
 	struct list_head node; /* in leg->inflight; leg_lock */
 	struct list_head blocked; /* in leg->blocked; leg_lock */
 	struct fvp_leg *leg;
 	struct fvp_log_record *record; /* that waits for it, */
-	struct leg_waiter *waiter; /* or somebody; leg_lock */
+	struct fvp_leg_waiter *waiter; /* or somebody; leg_lock */
 	struct fvp_log_buffer *buffer;
 	u64 begun_ns;
 	bool back; /* the device is done with it; it waits for the leg to be dropped */
@@ -191,6 +186,7 @@ static bool record_add(struct fvp_leg *leg, struct fvp_leg_io *lio, struct fvp_l
 		list_add_tail(&lio->node, &leg->inflight);
 		if (sector) {
 			*go = true;
+			lio->io.dev = leg->dev;
 			lio->io.sector = sector;
 			lio->buffer = record->seg->buffer;
 			fvp_log_buffer_hold(lio->buffer);
@@ -207,7 +203,6 @@ static void leg_write(struct fvp_leg *leg, struct fvp_log_record *record, u32 at
 	struct fvp_leg_io *lio = leg_io_new(leg, NULL);
 	bool go;
 
-	lio->io.dev = leg->dev;
 	lio->io.len_sectors = len_sectors;
 	lio->io.op = FVP_IO_WRITE;
 	/* Nobody flushes a leg: what it has acknowledged, it has. */
@@ -242,59 +237,88 @@ void fvp_legs_write(struct fvp_log_record *record)
 
 /* --- waiting --- */
 
-static int io_wait_once(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 len_sectors,
-			void *mem, u32 flags, struct fvp_log_buffer *buffer)
+/* May it be sent now, and to where?  0 or -errno.  leg_lock held. */
+static int rw_place(const struct fvp_leg *leg, const struct fvp_leg_rw *rw, u64 *sector)
 {
-	struct fvp_pool *pool = leg->pool;
-	struct leg_waiter waiter = { .error = -EIO };
-	struct fvp_leg_io *lio;
+	u64 from = 0;
 
-	if (!leg->dev)
+	if (!leg->dev || leg->state == FVP_LEG_NONE)
 		return -ENODEV;
-	init_completion(&waiter.done);
-	lio = leg_io_new(leg, buffer);
-	lio->waiter = &waiter;
-	lio->io.dev = leg->dev;
-	lio->io.sector = sector;
-	lio->io.len_sectors = len_sectors;
-	lio->io.op = op;
-	lio->io.flags = flags;
-	lio->io.mem = mem;
+	if (leg->state == FVP_LEG_DROPPING || leg->away)
+		return -EIO;
+	if (rw->seg) {
+		from = fvp_leg_slot_sector(leg, rw->seg);
+		if (!from)
+			return -ENOENT;
+	}
+	*sector = from + rw->sector;
+	return 0;
+}
+
+void fvp_leg_io_begin(struct fvp_leg *leg, const struct fvp_leg_rw *rw,
+		      struct fvp_leg_waiter *waiter)
+{
+	struct fvp_leg_io *lio = leg_io_new(leg, rw->buffer);
+	struct fvp_pool *pool = leg->pool;
+
+	init_completion(&waiter->done);
+	lio->waiter = waiter;
+	lio->io.len_sectors = rw->len_sectors;
+	lio->io.op = rw->op;
+	lio->io.flags = rw->flags;
+	lio->io.mem = rw->mem;
 	lio->io.mem_of = NULL;
 	lio->io.buf = NULL;
 	lio->io.error = 0;
 	lio->io.done = leg_io_done;
 	spin_lock_irq(&pool->leg_lock);
-	if (leg->state == FVP_LEG_DROPPING || leg->away) {
+	waiter->error = rw_place(leg, rw, &lio->io.sector);
+	if (waiter->error) {
 		spin_unlock_irq(&pool->leg_lock);
 		leg_io_free(lio);
-		return -EIO;
+		complete(&waiter->done);
+		return;
 	}
+	/* From here on nobody takes the device away. */
+	lio->io.dev = leg->dev;
 	list_add_tail(&lio->node, &leg->inflight);
 	timer_start(leg);
 	spin_unlock_irq(&pool->leg_lock);
 	fvp_host_submit(&lio->io);
-	wait_for_completion(&waiter.done);
-	return waiter.error;
 }
 
-int fvp_leg_io_wait(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 len_sectors, void *mem,
-		    u32 flags, struct fvp_log_buffer *buffer)
+int fvp_leg_io_end(struct fvp_leg_waiter *waiter)
 {
-	u32 n, done;
+	wait_for_completion(&waiter->done);
+	return waiter->error;
+}
+
+static int io_wait_once(struct fvp_leg *leg, const struct fvp_leg_rw *rw)
+{
+	struct fvp_leg_waiter waiter;
+
+	fvp_leg_io_begin(leg, rw, &waiter);
+	return fvp_leg_io_end(&waiter);
+}
+
+int fvp_leg_io_wait(struct fvp_leg *leg, const struct fvp_leg_rw *rw)
+{
+	struct fvp_leg_rw part = *rw;
+	u32 done;
 	int err = 0;
 
-	for (done = 0; done < len_sectors && !err; done += n) {
-		n = min_t(u32, len_sectors - done, FVP_IO_SECTORS_MAX);
-		err = io_wait_once(leg, op, sector + done, n, mem + (size_t)done * FVP_SECTOR_BYTES,
-				   flags, buffer);
+	for (done = 0; done < rw->len_sectors && !err; done += part.len_sectors) {
+		part.len_sectors = min_t(u32, rw->len_sectors - done, FVP_IO_SECTORS_MAX);
+		part.sector = rw->sector + done;
+		part.mem = rw->mem + (size_t)done * FVP_SECTOR_BYTES;
+		err = io_wait_once(leg, &part);
 	}
 	return err;
 }
 
 int fvp_leg_flush(struct fvp_leg *leg)
 {
-	return io_wait_once(leg, FVP_IO_FLUSH, 0, 0, NULL, 0, NULL);
+	return io_wait_once(leg, &(struct fvp_leg_rw){ .op = FVP_IO_FLUSH });
 }
 
 /* --- failing --- */
@@ -429,10 +453,15 @@ static void super_encode(struct fvp_leg *leg)
 
 static int super_copy_write(struct fvp_leg *leg, u32 copy)
 {
-	return fvp_leg_io_wait(leg, FVP_IO_WRITE, fvp_super_copy_sector(leg->sectors, copy),
-			       fvp_super_bytes(leg->pool->super->volume_count, 0) /
-				       FVP_SECTOR_BYTES,
-			       leg->super_mem, FVP_IO_FUA | FVP_IO_SYNC, NULL);
+	u32 bytes = fvp_super_bytes(leg->pool->super->volume_count, 0);
+
+	return fvp_leg_io_wait(leg, &(struct fvp_leg_rw){
+					    .op = FVP_IO_WRITE,
+					    .sector = fvp_super_copy_sector(leg->sectors, copy),
+					    .len_sectors = bytes / FVP_SECTOR_BYTES,
+					    .mem = leg->super_mem,
+					    .flags = FVP_IO_FUA | FVP_IO_SYNC,
+				    });
 }
 
 void fvp_legs_super_write(struct fvp_pool *pool)
@@ -462,16 +491,20 @@ struct leg_reader {
 	struct fvp_leg *leg;
 };
 
-int fvp_leg_read(struct fvp_leg *leg, u64 sector, u32 len_sectors, void *mem)
+int fvp_leg_read(struct fvp_leg *leg, const struct fvp_segment *seg, u64 sector, u32 len_sectors,
+		 void *mem)
 {
 	u32 n, done;
 	int err = 0;
 
 	for (done = 0; done < len_sectors && !err; done += n) {
+		struct fvp_leg_rw rw = {
+			.op = FVP_IO_READ, .seg = seg, .sector = sector + done, .mem = leg->copy
+		};
+
 		n = min_t(u32, len_sectors - done, FVP_IO_SECTORS_MAX);
-		err = fvp_leg_io_wait(leg, FVP_IO_READ, sector + done,
-				      round_up(n, leg->pool->device_block_sectors), leg->copy, 0,
-				      NULL);
+		rw.len_sectors = round_up(n, leg->pool->device_block_sectors);
+		err = fvp_leg_io_wait(leg, &rw);
 		if (!err)
 			memcpy(mem + (size_t)done * FVP_SECTOR_BYTES, leg->copy,
 			       (size_t)n * FVP_SECTOR_BYTES);
@@ -481,7 +514,7 @@ int fvp_leg_read(struct fvp_leg *leg, u64 sector, u32 len_sectors, void *mem)
 
 static int super_read(struct fvp_super_reader *reader, u64 sector, u32 len_sectors, void *mem)
 {
-	return fvp_leg_read(container_of(reader, struct leg_reader, reader)->leg, sector,
+	return fvp_leg_read(container_of(reader, struct leg_reader, reader)->leg, NULL, sector,
 			    len_sectors, mem);
 }
 

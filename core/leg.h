@@ -103,13 +103,23 @@ void fvp_legs_write(struct fvp_log_record *record);
 /* A leg has failed.  Any context. */
 void fvp_leg_fail(struct fvp_leg *leg, int error);
 
+/* I/O to a leg that its caller waits for. */
+struct fvp_leg_rw {
+	enum fvp_io_op op;
+	const struct fvp_segment *seg; /* sector is in the slot that it has on the leg; or NULL */
+	u64 sector;
+	u32 len_sectors;
+	void *mem;
+	u32 flags; /* FVP_IO_* */
+	struct fvp_log_buffer *buffer; /* of the log, that mem is in; or NULL */
+};
+
 /*
- * I/O that its caller waits for, no longer than the leg's timeout: mem must stay for
- * longer, until leg->away is 0.  buffer: the log's buffer that mem is in, or NULL.
- * 0 or -errno.  A leg that fails one is not dropped by that alone.  Sleeps.
+ * Waits no longer than the leg's timeout: mem must stay for longer, until leg->away is 0.
+ * 0 or -errno; -ENOENT: seg has no slot on it any more.  A leg that fails one is not
+ * dropped by that alone.  Sleeps.
  */
-int fvp_leg_io_wait(struct fvp_leg *leg, enum fvp_io_op op, u64 sector, u32 len_sectors, void *mem,
-		    u32 flags, struct fvp_log_buffer *buffer);
+int fvp_leg_io_wait(struct fvp_leg *leg, const struct fvp_leg_rw *rw);
 /* Likewise: what the leg has is durable. */
 int fvp_leg_flush(struct fvp_leg *leg);
 

@@ -20,8 +20,24 @@ static inline u64 fvp_leg_sector(const struct fvp_leg *leg, u32 slot)
 	return leg->first_slot_sector + ((u64)slot << leg->pool->segment_shift);
 }
 
-/* Reads by way of leg->copy: what does not come in time must not come to mem.  leg->mutex. */
-int fvp_leg_read(struct fvp_leg *leg, u64 sector, u32 len_sectors, void *mem);
+/*
+ * I/O as by fvp_leg_io_wait(), of FVP_IO_SECTORS_MAX at most, several at a time: each that
+ * is begun has to be ended, which waits for it, and its waiter stays until then.  Sleep.
+ */
+struct fvp_leg_waiter {
+	struct completion done;
+	int error;
+};
+void fvp_leg_io_begin(struct fvp_leg *leg, const struct fvp_leg_rw *rw,
+		      struct fvp_leg_waiter *waiter);
+int fvp_leg_io_end(struct fvp_leg_waiter *waiter);
+
+/*
+ * Reads by way of leg->copy: what does not come in time must not come to mem.  seg: sector is
+ * in its slot; or NULL.  leg->mutex.
+ */
+int fvp_leg_read(struct fvp_leg *leg, const struct fvp_segment *seg, u64 sector, u32 len_sectors,
+		 void *mem);
 
 /* Until a leg that was dropped is tried again. */
 #define FVP_LEG_PROBE_MS 5000

@@ -61,13 +61,13 @@ static int leg_claim(struct fvp_leg *leg, struct fvp_dev *dev, const struct fvp_
 	spin_lock_irq(&pool->leg_lock);
 	swap(leg->slot, slot);
 	leg->slot_count = super->segment_count;
+	leg->dev = dev;
 	spin_unlock_irq(&pool->leg_lock);
 	fvp_leg_slots_reset(leg);
 	kvfree(slot);
 	leg->sectors = super->device_sectors;
 	leg->first_slot_sector = super->first_segment_sector;
 	leg->weak = super->weak;
-	leg->dev = dev;
 	leg->told = false;
 	dirty_limit(pool);
 	return 0;
@@ -172,13 +172,29 @@ int fvp_legs_find(struct fvp_pool *pool, const struct fvp_pool_params *params, c
 
 /* --- adding and removing --- */
 
+/* Out, with nothing of ours on its device?  leg_lock held. */
+static bool leg_at_rest(const struct fvp_leg *leg)
+{
+	return leg->state == FVP_LEG_OUT && list_empty(&leg->inflight) && !leg->away;
+}
+
+static bool leg_idle(struct fvp_leg *leg)
+{
+	bool idle;
+
+	spin_lock_irq(&leg->pool->leg_lock);
+	idle = leg_at_rest(leg);
+	spin_unlock_irq(&leg->pool->leg_lock);
+	return idle;
+}
+
 static int leg_place(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t err_len)
 {
 	int index = fvp_leg_find(pool, uuid);
 	u32 i;
 
 	if (index >= 0) {
-		if (READ_ONCE(pool->leg[index].state) == FVP_LEG_OUT && !pool->leg[index].away)
+		if (leg_idle(&pool->leg[index]))
 			return index;
 		snprintf(err, err_len, "this replica is in use already, by way of %s",
 			 fvp_host_dev_name(pool->leg[index].dev));
@@ -274,14 +290,18 @@ static bool leg_wanted(struct fvp_pool *pool, u32 index)
 	return false;
 }
 
-static bool leg_idle(struct fvp_leg *leg)
+/* The pool has it no more, unless it is in use. */
+static bool leg_take_out(struct fvp_leg *leg)
 {
-	struct fvp_pool *pool = leg->pool;
 	bool idle;
 
-	spin_lock_irq(&pool->leg_lock);
-	idle = leg->state == FVP_LEG_OUT && list_empty(&leg->inflight) && !leg->away;
-	spin_unlock_irq(&pool->leg_lock);
+	spin_lock_irq(&leg->pool->leg_lock);
+	idle = leg_at_rest(leg);
+	if (idle) {
+		WRITE_ONCE(leg->state, FVP_LEG_NONE);
+		leg->dev = NULL;
+	}
+	spin_unlock_irq(&leg->pool->leg_lock);
 	return idle;
 }
 
@@ -326,8 +346,15 @@ int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t e
 		leg_queue(leg);
 		return -EBUSY;
 	}
-	WRITE_ONCE(leg->state, FVP_LEG_NONE);
-	leg->dev = NULL;
+	/* Whoever found the leg there before it failed may have begun only now. */
+	if (!leg_take_out(leg)) {
+		mutex_unlock(&pool->super_mutex);
+		mutex_unlock(&pool->slot_mutex);
+		snprintf(err, err_len, "%s is in use just now: try again",
+			 fvp_host_dev_name(leg->dev));
+		leg_queue(leg);
+		return -EBUSY;
+	}
 	dirty_limit(pool);
 	memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
 	WRITE_ONCE(pool->leg_count, pool->leg_count - 1);

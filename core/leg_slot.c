@@ -19,17 +19,6 @@ u64 fvp_leg_slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg
 	return fvp_leg_sector(leg, leg->slot_of[fvp_segment_number(leg->pool, seg)] - 1);
 }
 
-/* The same for whoever does not hold the lock. */
-static u64 slot_sector(const struct fvp_leg *leg, const struct fvp_segment *seg)
-{
-	u64 sector;
-
-	spin_lock_irq(&leg->pool->leg_lock);
-	sector = fvp_leg_slot_sector(leg, seg);
-	spin_unlock_irq(&leg->pool->leg_lock);
-	return sector;
-}
-
 /* leg_lock held. */
 static void slot_stale(struct fvp_leg *leg, u32 slot)
 {
@@ -173,8 +162,14 @@ void fvp_legs_open_segment(struct fvp_pool *pool, struct fvp_segment *seg,
 			continue;
 		err = fvp_leg_slot_take(leg, seg, &sector);
 		if (!err)
-			err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector, pool->block_sectors,
-					      buffer->mem, FVP_IO_FUA, buffer);
+			err = fvp_leg_io_wait(leg, &(struct fvp_leg_rw){
+							   .op = FVP_IO_WRITE,
+							   .sector = sector,
+							   .len_sectors = pool->block_sectors,
+							   .mem = buffer->mem,
+							   .flags = FVP_IO_FUA,
+							   .buffer = buffer,
+						   });
 		if (err)
 			fvp_leg_fail(leg, err);
 		else
@@ -185,20 +180,26 @@ void fvp_legs_open_segment(struct fvp_pool *pool, struct fvp_segment *seg,
 void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 start,
 			   struct fvp_log_buffer *buffer)
 {
+	struct fvp_leg_rw rw = {
+		.op = FVP_IO_WRITE,
+		.seg = seg,
+		.sector = start,
+		.len_sectors = pool->segment_sectors - start,
+		.mem = buffer->mem + (size_t)start * FVP_SECTOR_BYTES,
+		.flags = FVP_IO_FUA,
+		.buffer = buffer,
+	};
 	struct fvp_leg *leg;
-	u64 sector;
 	int err;
 	u32 i;
 
-	for (i = 0; i < FVP_LEGS_MAX; i++) {
+	for (i = 0; i < FVP_LEGS_MAX && READ_ONCE(seg->dirty); i++) {
 		leg = &pool->leg[i];
-		sector = READ_ONCE(seg->dirty) ? slot_sector(leg, seg) : 0;
-		if (!sector)
+		/* Most pools have none: nothing is to be prepared for them. */
+		if (!fvp_leg_live(leg))
 			continue;
-		err = fvp_leg_io_wait(
-			leg, FVP_IO_WRITE, sector + start, pool->segment_sectors - start,
-			buffer->mem + (size_t)start * FVP_SECTOR_BYTES, FVP_IO_FUA, buffer);
-		if (err)
+		err = fvp_leg_io_wait(leg, &rw);
+		if (err && err != -ENOENT)
 			fvp_leg_fail(leg, err);
 	}
 }
@@ -206,13 +207,12 @@ void fvp_legs_seal_segment(struct fvp_pool *pool, struct fvp_segment *seg, u32 s
 static int segment_read(struct fvp_leg *leg, struct fvp_segment *seg, u32 offset_sectors,
 			u32 len_sectors, void *mem)
 {
-	u64 sector = slot_sector(leg, seg);
 	int err;
 
-	if (!sector)
+	if (!fvp_leg_live(leg))
 		return -ENOENT;
 	mutex_lock(&leg->mutex);
-	err = fvp_leg_read(leg, sector + offset_sectors, len_sectors, mem);
+	err = fvp_leg_read(leg, seg, offset_sectors, len_sectors, mem);
 	mutex_unlock(&leg->mutex);
 	return err;
 }

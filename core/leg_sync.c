@@ -82,24 +82,74 @@ static bool slot_keep(struct fvp_leg *leg, u32 slot, const struct leg_scan *scan
 	return true;
 }
 
+/* Headers of slots that are looked at together. */
+#define SCAN_SLOTS 16
+
+struct slot_batch {
+	u32 slot[SCAN_SLOTS], count;
+	struct fvp_leg_waiter waiter[SCAN_SLOTS];
+};
+
+/* Where the header of number i of a batch is, in leg->copy. */
+static void *batch_mem(struct fvp_leg *leg, u32 i)
+{
+	return leg->copy + (size_t)i * leg->pool->block_sectors * FVP_SECTOR_BYTES;
+}
+
+/* Reads or writes the headers of all slots of the batch.  0, or the last error. */
+static int batch_io(struct fvp_leg *leg, enum fvp_io_op op, struct slot_batch *batch)
+{
+	int err = 0, one;
+	u32 i;
+
+	for (i = 0; i < batch->count; i++)
+		fvp_leg_io_begin(leg,
+				 &(struct fvp_leg_rw){
+					 .op = op,
+					 .sector = fvp_leg_sector(leg, batch->slot[i]),
+					 .len_sectors = leg->pool->block_sectors,
+					 .mem = batch_mem(leg, i),
+					 /* One flush of many at the end might take too long. */
+					 .flags = op == FVP_IO_WRITE ? FVP_IO_FUA : 0,
+				 },
+				 &batch->waiter[i]);
+	for (i = 0; i < batch->count; i++) {
+		one = fvp_leg_io_end(&batch->waiter[i]);
+		err = one ? one : err;
+	}
+	return err;
+}
+
+/* Leaves those in the batch that are to be wiped. */
+static void batch_keep(struct fvp_leg *leg, const struct leg_scan *scan, struct slot_batch *batch)
+{
+	u32 i, bytes = leg->pool->block_sectors * FVP_SECTOR_BYTES, count = batch->count;
+
+	batch->count = 0;
+	for (i = 0; i < count; i++)
+		if (!slot_keep(leg, batch->slot[i], scan, batch_mem(leg, i)) &&
+		    memchr_inv(batch_mem(leg, i), 0, bytes))
+			batch->slot[batch->count++] = batch->slot[i];
+	memset(leg->copy, 0, (size_t)batch->count * bytes);
+}
+
 /* Looks at the header of every slot; wipes what is not a dirty segment's. */
 static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 {
-	struct fvp_pool *pool = leg->pool;
-	u32 i, bytes = pool->block_sectors * FVP_SECTOR_BYTES;
-	u64 sector;
+	u32 most = min_t(u32, SCAN_SLOTS, FVP_IO_SECTORS_MAX / leg->pool->block_sectors), at, i;
+	struct slot_batch batch;
 	int err = 0;
 
 	mutex_lock(&leg->mutex);
-	for (i = 0; i < leg->slot_count && !err; i++) {
-		sector = fvp_leg_sector(leg, i);
-		err = fvp_leg_io_wait(leg, FVP_IO_READ, sector, pool->block_sectors, leg->copy, 0,
-				      NULL);
-		if (err || slot_keep(leg, i, scan, leg->copy) || !memchr_inv(leg->copy, 0, bytes))
-			continue;
-		memset(leg->copy, 0, bytes);
-		err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector, pool->block_sectors, leg->copy,
-				      FVP_IO_FUA, NULL);
+	for (at = 0; at < leg->slot_count && !err; at += most) {
+		batch.count = min(most, leg->slot_count - at);
+		for (i = 0; i < batch.count; i++)
+			batch.slot[i] = at + i;
+		err = batch_io(leg, FVP_IO_READ, &batch);
+		if (err)
+			break;
+		batch_keep(leg, scan, &batch);
+		err = batch_io(leg, FVP_IO_WRITE, &batch);
 		cond_resched();
 	}
 	/*
@@ -132,8 +182,13 @@ static int segment_copy(struct fvp_leg *leg, struct fvp_segment *seg, u64 sector
 		if (!err && !at && !fvp_log_header_right(pool, seg->gen, leg->copy))
 			fvp_log_segment_header(pool, seg, leg->copy);
 		if (!err)
-			err = fvp_leg_io_wait(leg, FVP_IO_WRITE, sector + at, n, leg->copy,
-					      FVP_IO_FUA, NULL);
+			err = fvp_leg_io_wait(leg, &(struct fvp_leg_rw){
+							   .op = FVP_IO_WRITE,
+							   .sector = sector + at,
+							   .len_sectors = n,
+							   .mem = leg->copy,
+							   .flags = FVP_IO_FUA,
+						   });
 	}
 	mutex_unlock(&leg->mutex);
 	return err;
