@@ -65,6 +65,17 @@ put() {
 holds() {
 	same "$(dd if="$1" bs=64k skip="$3" count="$4" iflag=direct status=none | tr -d "$2" | wc -c)" 0
 }
+# destaged VOLUME...: each of pool p, removed: a suspend destages everything, and the origin of its name then has what it had.
+destaged() {
+	local v sum
+	for v in "$@"; do
+		same "$(word "$v" flash_read_errors) $(word "$v" lost_sectors) $(word p health)" '0 0 ok'
+		sum=$(md5sum <"/dev/mapper/$v")
+		ok dmsetup remove "$v"
+		drop_caches
+		same "$(md5sum <"/dev/lab/$v")" "$sum"
+	done
+}
 # Mixed sizes, 16 at a time, over one another, all read back and checked.
 fio_words=(--thread --ioengine=libaio --direct=1 --rw=randwrite --bsrange=512-256k --blockalign=512 --iodepth=16
 	--norandommap --serialize_overlap=1 --verify=crc32c --do_verify=1 --verify_fatal=1 --randrepeat=1)

@@ -96,14 +96,7 @@ for v in ext4 xfs; do
 	ok umount /mnt/$v
 	clean $v /dev/mapper/$v >/tmp/fsck 2>&1 || fail "$v: $(cat /tmp/fsck)"
 done
-for v in ext4 xfs raw; do
-	same "$(word $v flash_read_errors) $(word $v lost_sectors) $(word p health)" '0 0 ok'
-	# A suspend destages everything: what the origin has then is what the volume had.
-	sum=$(md5sum <"/dev/mapper/$v")
-	ok dmsetup remove $v
-	drop_caches
-	same "$(md5sum <"/dev/lab/$v")" "$sum"
-done
+destaged ext4 xfs raw
 ok dmsetup remove p
 '''
 
