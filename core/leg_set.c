@@ -340,26 +340,22 @@ int fvp_leg_remove(struct fvp_pool *pool, const u8 uuid[16], char *err, size_t e
 	mutex_lock(&pool->slot_mutex);
 	mutex_lock(&pool->super_mutex);
 	if (leg_wanted(pool, (u32)index)) {
-		mutex_unlock(&pool->super_mutex);
-		mutex_unlock(&pool->slot_mutex);
 		snprintf(err, err_len, "a volume has begun to want this replica");
-		leg_queue(leg);
-		return -EBUSY;
-	}
-	/* Whoever found the leg there before it failed may have begun only now. */
-	if (!leg_take_out(leg)) {
-		mutex_unlock(&pool->super_mutex);
-		mutex_unlock(&pool->slot_mutex);
+		ret = -EBUSY;
+	} else if (!leg_take_out(leg)) {
+		/* Whoever found the leg there before it failed may have begun only now. */
 		snprintf(err, err_len, "%s is in use just now: try again",
 			 fvp_host_dev_name(leg->dev));
-		leg_queue(leg);
-		return -EBUSY;
+		ret = -EBUSY;
+	} else {
+		dirty_limit(pool);
+		memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
+		WRITE_ONCE(pool->leg_count, pool->leg_count - 1);
+		fvp_super_write(pool, NULL);
 	}
-	dirty_limit(pool);
-	memset(&pool->super->legs[index], 0, sizeof(pool->super->legs[index]));
-	WRITE_ONCE(pool->leg_count, pool->leg_count - 1);
-	fvp_super_write(pool, NULL);
 	mutex_unlock(&pool->super_mutex);
 	mutex_unlock(&pool->slot_mutex);
-	return 0;
+	if (ret)
+		leg_queue(leg);
+	return ret;
 }

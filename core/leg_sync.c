@@ -137,19 +137,22 @@ static void batch_keep(struct fvp_leg *leg, const struct leg_scan *scan, struct 
 static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 {
 	u32 most = min_t(u32, SCAN_SLOTS, FVP_IO_SECTORS_MAX / leg->pool->block_sectors), at, i;
-	struct slot_batch batch;
+	/* With the locks that a kernel checks, too large for a stack. */
+	struct slot_batch *batch = kmalloc(sizeof(*batch), GFP_NOIO);
 	int err = 0;
 
+	if (!batch)
+		return -ENOMEM;
 	mutex_lock(&leg->mutex);
 	for (at = 0; at < leg->slot_count && !err; at += most) {
-		batch.count = min(most, leg->slot_count - at);
-		for (i = 0; i < batch.count; i++)
-			batch.slot[i] = at + i;
-		err = batch_io(leg, FVP_IO_READ, &batch);
+		batch->count = min(most, leg->slot_count - at);
+		for (i = 0; i < batch->count; i++)
+			batch->slot[i] = at + i;
+		err = batch_io(leg, FVP_IO_READ, batch);
 		if (err)
 			break;
-		batch_keep(leg, scan, &batch);
-		err = batch_io(leg, FVP_IO_WRITE, &batch);
+		batch_keep(leg, scan, batch);
+		err = batch_io(leg, FVP_IO_WRITE, batch);
 		cond_resched();
 	}
 	/*
@@ -159,6 +162,7 @@ static int slots_scan(struct fvp_leg *leg, const struct leg_scan *scan)
 	if (!err)
 		err = fvp_leg_flush(leg);
 	mutex_unlock(&leg->mutex);
+	kfree(batch);
 	return err;
 }
 

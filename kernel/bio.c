@@ -195,14 +195,14 @@ static void io_end(struct bio *bio)
 	io->done(io);
 }
 
-/* Of a write, by the first three of its flags. */
-#define WRITE_OPF(flags)                                                                                          \
-	[flags] =                                                                                                 \
-		REQ_OP_WRITE | ((flags)&FVP_IO_FUA ? REQ_FUA : 0) |                                               \
-		((flags)&FVP_IO_PREFLUSH                                                                          \
-			 ? REQ_PREFLUSH                                                                           \
-			 : 0) | /* Together they keep writeback throttling off a write that someone waits for. */ \
-		((flags)&FVP_IO_SYNC ? REQ_SYNC | REQ_IDLE : 0)
+/*
+ * Of a write, by the first three of its flags.  REQ_SYNC and REQ_IDLE together keep
+ * writeback throttling off a write that someone waits for.
+ */
+#define WRITE_OPF(flags)                                                                           \
+	[flags] = REQ_OP_WRITE | ((flags)&FVP_IO_FUA ? REQ_FUA : 0) |                              \
+		  ((flags)&FVP_IO_PREFLUSH ? REQ_PREFLUSH : 0) |                                   \
+		  ((flags)&FVP_IO_SYNC ? REQ_SYNC | REQ_IDLE : 0)
 
 static blk_opf_t io_opf(const struct fvp_io *io)
 {

@@ -13,7 +13,7 @@
 #define CLASSES_MAX 128 /* 0: none */
 
 static struct {
-	struct shim_lock_class *class[CLASSES_MAX];
+	struct shim_lock_class *by_id[CLASSES_MAX];
 	u64 after[CLASSES_MAX][CLASSES_MAX / 64]; /* those taken with this one held */
 	u16 count;
 } order;
@@ -42,7 +42,7 @@ static void order_note(u16 held, u16 taken, bool nested)
 	if (held == taken) {
 		if (!nested)
 			shim_die("lock order: %s taken with another %s held",
-				 order.class[taken] -> name, order.class[held] -> name);
+				 order.by_id[taken]->name, order.by_id[held]->name);
 		return;
 	}
 	if (is_after(held, taken))
@@ -50,7 +50,7 @@ static void order_note(u16 held, u16 taken, bool nested)
 	if (leads(taken, held, seen))
 		shim_die("lock order: %s taken with %s held, and elsewhere it is the other way "
 			 "round",
-			 order.class[taken] -> name, order.class[held] -> name);
+			 order.by_id[taken]->name, order.by_id[held]->name);
 	order.after[held][taken / 64] |= 1ull << taken % 64;
 }
 
@@ -59,11 +59,11 @@ static u16 class_id(struct shim_lock_class *class)
 	if (!class)
 		return 0;
 	/* Of an earlier run, perhaps. */
-	if (!class->id || class->id > order.count || order.class[class->id] != class) {
+	if (!class->id || class->id > order.count || order.by_id[class->id] != class) {
 		if (order.count == CLASSES_MAX - 1)
 			shim_die("more than %d classes of locks", CLASSES_MAX - 1);
 		class->id = ++order.count;
-		order.class[class->id] = class;
+		order.by_id[class->id] = class;
 	}
 	return class->id;
 }

@@ -77,9 +77,7 @@ static void worker(void *arg)
 		shim_order_hold(class);
 		found->func(found);
 		shim_order_release(class);
-		if (ctx->held_count)
-			shim_die("work of %s ended with a lock held", wq->name);
-		if (ctx->spin_depth || ctx->rcu_depth)
+		if (ctx->held_count || ctx->spin_depth || ctx->rcu_depth)
 			shim_die("work of %s ended with a lock held or inside RCU", wq->name);
 		ctx->work = 0;
 		shim_wake(&wq->waiters, UINT_MAX);

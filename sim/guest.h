@@ -67,7 +67,6 @@ struct sim_vol {
 	struct dev_range lost[SIM_LOST_MAX];
 	u32 lost_count;
 	/* Those of them that were accepted last, and when: earlier requests may still fail. */
-	/* The last that were forgotten, and when: a request may have met them before. */
 	struct dev_range forgot[SIM_FORGOT_MAX];
 	u64 forgot_moment[SIM_FORGOT_MAX];
 	u32 forgot_count; /* in all; of them as many as there is room for */
