@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of the module share: shell functions beside those of conftest.py, and programs they need."""
 import os
+import random
+import re
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 CRAFT = os.path.join('out', 'fvp-craft')
+POWER_CUT = 75
 
 # Device-mapper is driven by hand here: the module is under test, and not the tool.
 HELPERS = r'''
@@ -65,6 +68,13 @@ put() {
 holds() {
 	same "$(dd if="$1" bs=64k skip="$3" count="$4" iflag=direct status=none | tr -d "$2" | wc -c)" 0
 }
+# fs_clean KIND DEVICE: the file system is, now that it has been mounted and so has replayed its journal.
+fs_clean() {
+	case $1 in
+	ext4) e2fsck -fn "$2" >/tmp/fsck 2>&1 ;;
+	xfs) xfs_repair -n "$2" >/tmp/fsck 2>&1 ;;
+	esac || fail "$2: $(cat /tmp/fsck)"
+}
 # destaged VOLUME...: each of pool p, removed: a suspend destages everything, and the origin of its name then has what it had.
 destaged() {
 	local v sum
@@ -105,3 +115,33 @@ def craft():
     """Builds the program that makes and damages flash contents; returns its path."""
     subprocess.run(['make', '-s', '-f', 'tests.mk', CRAFT], cwd=ROOT, check=True)
     return os.path.join(ROOT, CRAFT)
+
+
+def acknowledged(text, known):
+    """How many of each kind a load has said to be durable: "KIND NUMBER" as each was, from 0 on; those before are known."""
+    return {kind: max([int(n) + 1 for n in re.findall(rf'^{kind} (\d+)$', text, re.M)] + [count])
+            for kind, count in known.items()}
+
+
+def with_numbers(script, known, seconds):
+    for kind, count in known.items():
+        script = script.replace(f'ACK_{kind}', str(count))
+    return script.replace('SECONDS', f'{seconds:.2f}')
+
+
+def cut_power(guest, options, scripts, kinds, cuts, seconds, timeout=240):
+    """Runs the first script, then the second again and again, so many times in all, each in a guest that loses power when the
+    script says POWER-CUT; and the last one in a guest that does not: its output. In them SECONDS is a time out of (least, most)
+    and ACK_KIND how many of that kind had been acknowledged before."""
+    first, again, last = scripts
+    chance = random.Random(cuts)
+    known = dict.fromkeys(kinds, 0)
+    script = first
+    for cut in range(cuts):
+        done = guest('--kill-on', 'POWER-CUT', *options, status=POWER_CUT, timeout=timeout,
+                     script=with_numbers(script, known, chance.uniform(*seconds)))
+        before, known = known, acknowledged(done.stdout, known)
+        print(f'cut {cut}: {known}')
+        assert all(known[kind] > before[kind] for kind in kinds), f'cut {cut}: nothing was written: {known}\n{done.stdout}'
+        script = again
+    return guest(*options, timeout=timeout, script=with_numbers(last, known, 0)).stdout

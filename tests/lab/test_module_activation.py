@@ -6,16 +6,18 @@ import subprocess
 
 import pytest
 
+from conftest import SLOWDOWN
 from module_helpers import HELPERS, craft
 
-SECONDS_MAX = 2
+# A kernel that checks each access takes longer than it does to boot: there it is the words of the status that count.
+SECONDS_MAX = 2 if SLOWDOWN == 1 else 60
 # A quarter of what 64 GiB have.
 SEGMENTS = 1024
 SCRIPT = HELPERS + r'''
 v=/dev/mapper/v flash=/dev/lab/flash origin=/dev/lab/origin
 pool="0 $(size $flash) fvp-pool $FVP_POOL_UUID 1 $flash"
 volume="0 $(size $origin) fvp /dev/mapper/p $origin $FVP_VOLUME_UUID write-through"
-pages=$(($(size $origin) / 8)) base_hits=0
+blocks=$(($(size $origin) / 8))
 letters=$(mktemp)
 tr '\0' w </dev/zero | head -c 4096 >$letters
 drop_caches
@@ -25,7 +27,7 @@ dmsetup create p --table "$pool" || fail 'no pool'
 dmsetup create v --table "$volume" || fail 'no volume'
 pages $v 16777 1 || fail 'no read'
 read_us=$(since)
-written=$((pages / 5 + 1))
+written=$((blocks / 5 + 1))
 dd if=$letters of=$v bs=4k seek=$written oflag=direct conv=notrunc status=none || fail 'no write'
 write_us=$(since)
 state=$(word p state)
@@ -39,7 +41,7 @@ same "$(word p state)" loaded
 
 # All of the volume hits, but for the oldest segments, which had to make room; and a written block is new.
 base=$(word v hit_sectors) misses=$(word v miss_sectors)
-for page in $((pages / 40)) $((written + 1)) $((pages / 2)) $((pages - 32)); do pages $v $page 16; done
+for page in $((blocks / 40)) $((written + 1)) $((blocks / 2)) $((blocks - 32)); do pages $v $page 16; done
 same "$(($(word v hit_sectors) - base)) $(($(word v miss_sectors) - misses))" '512 0'
 same "$(dd if=$v bs=4k skip=$written count=1 iflag=direct status=none | tr -d w | wc -c)" 0
 same "$(word p health) $(word p bad_blocks) $(word p bad_data)" 'ok 0 0'

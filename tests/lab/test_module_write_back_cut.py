@@ -4,12 +4,9 @@ write. After each cut all that was acknowledged is there and the file systems ar
 away, each origin by itself is what it was at some moment before: its file system is clean, and if a write is there, so are all
 before it (order=strict). FVP_CUTS says how many cuts; make check does with 3."""
 import os
-import random
-import re
 
-from module_helpers import HELPERS
+from module_helpers import HELPERS, cut_power
 
-POWER_CUT = 75
 CUTS = int(os.environ.get('FVP_CUTS', '3'))
 DISKS = ('--disk', 'flash:192M', '--disk', 'ext4:64M', '--disk', 'xfs:320M', '--disk', 'raw:64M', '--disk', 'copy:320M')
 SCRIPT = HELPERS + r'''
@@ -21,14 +18,6 @@ start() {
 	attach xfs p /dev/lab/xfs $uuid_b write-back
 	attach raw p /dev/lab/raw $uuid_c write-back
 }
-# clean KIND DEVICE: the file system is, now that it has been mounted and so has replayed its journal.
-clean() {
-	if [ "$1" = ext4 ]; then
-		ok e2fsck -fn "$2"
-	else
-		ok xfs_repair -n "$2"
-	fi
-}
 # alone KIND: without the flash the origin is in order, and has some of the writes, without a gap.
 alone() {
 	ok dd if=/dev/lab/$1 of=/dev/lab/copy bs=1M conv=notrunc status=none
@@ -38,7 +27,7 @@ alone() {
 		ok mount -t $1 $([ $1 = xfs ] && echo -o nouuid) /dev/lab/copy /mnt/copy
 		$stamps check files /mnt/copy >/tmp/count || fail "$1 alone: $(cat /tmp/count)"
 		ok umount /mnt/copy
-		clean $1 /dev/lab/copy >/tmp/fsck 2>&1 || fail "$1 alone: $(cat /tmp/fsck)"
+		fs_clean $1 /dev/lab/copy
 	fi
 	echo "$1: $(cat /tmp/count) on the origin"
 	more 1000000000 "$(cat /tmp/count)" 'writes on the origin'
@@ -94,33 +83,13 @@ all raw ACK_raw
 LAST = NEXT + r'''
 for v in ext4 xfs; do
 	ok umount /mnt/$v
-	clean $v /dev/mapper/$v >/tmp/fsck 2>&1 || fail "$v: $(cat /tmp/fsck)"
+	fs_clean $v /dev/mapper/$v
 done
 destaged ext4 xfs raw
 ok dmsetup remove p
 '''
 
 
-def acknowledged(text, known):
-    """The numbers that the load has said before the power went; those before are known."""
-    return {kind: max([int(n) + 1 for n in re.findall(rf'^{kind} (\d+)$', text, re.M)] + [known.get(kind, 0)])
-            for kind in ('ext4', 'xfs', 'raw')}
-
-
-def with_numbers(script, known, seconds):
-    for kind, count in known.items():
-        script = script.replace(f'ACK_{kind}', str(count))
-    return script.replace('SECONDS', f'{seconds:.2f}')
-
-
 def test_module_write_back_cut(guest, tmp_path):
-    chance = random.Random(CUTS)
-    known = {'ext4': 0, 'xfs': 0, 'raw': 0}
-    script = FIRST
-    for cut in range(CUTS):
-        done = guest('--keep', str(tmp_path), '--kill-on', 'POWER-CUT', *DISKS, status=POWER_CUT,
-                     script=with_numbers(script, known, chance.uniform(1, 12)))
-        before, known = known, acknowledged(done.stdout, known)
-        assert all(known[kind] > before[kind] for kind in known), f'cut {cut}: nothing was written: {known}\n{done.stdout}'
-        script = NEXT + '\nwrite_until_cut SECONDS\n'
-    guest('--keep', str(tmp_path), *DISKS, script=with_numbers(LAST, known, 0))
+    scripts = FIRST, NEXT + '\nwrite_until_cut SECONDS\n', LAST
+    cut_power(guest, ('--keep', str(tmp_path), *DISKS), scripts, ('ext4', 'xfs', 'raw'), CUTS, (1, 12))

@@ -4,14 +4,11 @@ on XFS, in both of its journal modes. Every transaction that was acknowledged is
 nothing, sums that every transaction keeps equal are equal; and, with the flash thrown away, the same databases on the origins alone
 recover to an earlier moment. FVP_DATABASE_CUTS says how many cuts."""
 import os
-import random
-import re
 
 import pytest
 
-from module_helpers import HELPERS
+from module_helpers import HELPERS, cut_power
 
-POWER_CUT = 75
 CUTS = int(os.environ.get('FVP_DATABASE_CUTS', '1'))
 KINDS = ('postgresql', 'delete', 'wal')
 DISKS = ('--memory', '3G', '--disk', 'flash:256M', '--disk', 'pg:384M', '--disk', 'lite:320M', '--disk', 'copy:384M')
@@ -41,12 +38,6 @@ pg_right() {
 	[ "${said%|*}" = "${said#*|}" ] || fail "there is a gap: $said"
 	pg_stop "$1"
 	echo "${said%|*}"
-}
-fs_clean() {
-	case $1 in
-	ext4) e2fsck -fn "$2" >/tmp/fsck 2>&1 ;;
-	xfs) xfs_repair -n "$2" >/tmp/fsck 2>&1 ;;
-	esac || fail "$2: $(cat /tmp/fsck)"
 }
 volumes() {
 	attach pg p /dev/lab/pg $uuid_a write-back
@@ -124,7 +115,7 @@ autovacuum_naptime = 5
 checkpoint_timeout = 30
 END
 pg_start /mnt/pg
-postgres pgbench -h /tmp -i -q -s 2 postgres >/tmp/pgbench 2>&1 || fail "$(cat /tmp/pgbench)"
+postgres "$bin/pgbench" -h /tmp -i -q -s 2 postgres >/tmp/pgbench 2>&1 || fail "$(cat /tmp/pgbench)"
 ok sql -c 'create table said (n int primary key)'
 pg_stop /mnt/pg
 ok $lite create /mnt/lite/delete.db delete
@@ -138,44 +129,20 @@ done
 next=0
 load_until_cut
 '''
-LAST = SCRIPT + r'''
+NEXT = SCRIPT + r'''
 alone
 with_flash
+'''
+LAST = NEXT + r'''
 ok umount /mnt/pg /mnt/lite
 fs_clean ext4 /dev/mapper/pg
 fs_clean xfs /dev/mapper/lite
 destaged pg lite
 ok dmsetup remove p
 '''
-NEXT = SCRIPT + r'''
-alone
-with_flash
-load_until_cut
-'''
-
-
-def acknowledged(text, known):
-    """How many transactions the databases have acknowledged, by what they said before the power went."""
-    return {kind: max([int(n) + 1 for n in re.findall(rf'^{kind} (\d+)$', text, re.M)] + [known[kind]]) for kind in KINDS}
-
-
-def with_numbers(script, known, seconds):
-    for kind, count in known.items():
-        script = script.replace(f'ACK_{kind}', str(count))
-    return script.replace('SECONDS', f'{seconds:.2f}')
 
 
 @pytest.mark.long
 def test_software_database(guest, tmp_path):
-    chance = random.Random(CUTS)
-    known = dict.fromkeys(KINDS, 0)
-    script = FIRST
-    for cut in range(CUTS):
-        done = guest('--keep', str(tmp_path), '--kill-on', 'POWER-CUT', *DISKS, status=POWER_CUT, timeout=900,
-                     script=with_numbers(script, known, chance.uniform(15, 40)))
-        before, known = known, acknowledged(done.stdout, known)
-        print(f'cut {cut}: {known}')
-        assert all(known[kind] > before[kind] for kind in KINDS), f'cut {cut}: nothing was written: {known}\n{done.stdout}'
-        script = NEXT
-    done = guest('--keep', str(tmp_path), *DISKS, timeout=900, script=with_numbers(LAST, known, 0))
-    print(done.stdout)
+    scripts = FIRST, NEXT + '\nload_until_cut\n', LAST
+    print(cut_power(guest, ('--keep', str(tmp_path), *DISKS), scripts, KINDS, CUTS, (15, 40), timeout=900))
