@@ -27,10 +27,14 @@
 #include "dirty.h"
 #include "target.h"
 
-static int open_device(struct dm_target *ti, const char *path, blk_mode_t mode, const char *role,
+/*
+ * Always with the table's mode: where a table names a device twice, dm opens it again for what
+ * is wanted beyond the first mode, and frees what it had handed out.
+ */
+static int open_device(struct dm_target *ti, const char *path, const char *role,
 		       struct dm_dev **dev)
 {
-	int err = dm_get_device(ti, path, mode, dev);
+	int err = dm_get_device(ti, path, dm_table_get_mode(ti->table), dev);
 
 	if (err) {
 		pr_err("volume: cannot open %s %s: %s (%d)\n", role, path,
@@ -106,10 +110,10 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	inst->order = line.order;
 	strscpy(inst->name, line.name, sizeof(inst->name));
 
-	err = open_device(ti, line.pool, BLK_OPEN_READ, "pool", &inst->pool);
+	err = open_device(ti, line.pool, "pool", &inst->pool);
 	if (err)
 		goto err_free;
-	err = open_device(ti, line.origin, dm_table_get_mode(ti->table), "origin", &inst->origin);
+	err = open_device(ti, line.origin, "origin", &inst->origin);
 	if (err)
 		goto err_pool;
 	err = check_origin(ti, inst);
