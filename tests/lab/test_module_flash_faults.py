@@ -46,13 +46,14 @@ down() {
 
 STACKED = SETUP + r'''
 n=$(size /dev/lab/flash) linear="0 $(size /dev/lab/flash) linear /dev/lab/flash 0"
-ok modprobe dm-flakey
+ok modprobe dm-delay
 ok dmsetup create fl --table "$linear"
 
 # Reads fail: the origin serves them, and the pool stays.
 up /dev/mapper/fl $origin
 guest_load
-turn fl "0 $n flakey /dev/lab/flash 0 0 3600 1 error_reads"
+fails=$(no_reads /dev/lab/flash)
+turn fl "0 $n ${fails//@/0}"
 holds $v a 0 64
 loading
 turn fl "$linear"
@@ -67,7 +68,8 @@ ok dmsetup remove p
 # Writes fail.
 up /dev/mapper/fl $origin
 guest_load
-turn fl "0 $n flakey /dev/lab/flash 0 0 3600 1 error_writes"
+fails=$(no_writes /dev/lab/flash)
+turn fl "0 $n ${fails//@/0}"
 failed
 # It takes writes again: it is never believed again, and what it held is void.
 turn fl "$linear"
@@ -95,10 +97,12 @@ m=$(size $origin)
 ok dmsetup create ori --table "0 $m linear $origin 0"
 up /dev/mapper/fl /dev/mapper/ori
 pump eval '[ "$(word v live_sectors)" = 8192 ]'
-turn ori "0 $m flakey $origin 0 0 3600 1 error_reads"
+fails=$(no_reads $origin)
+turn ori "0 $m ${fails//@/0}"
 holds $v a 0 64
 pages $v 2000 1 2>/dev/null && fail 'a read error was hidden'
-turn ori "0 $m flakey $origin 0 0 3600 1 error_writes"
+fails=$(no_writes $origin)
+turn ori "0 $m ${fails//@/0}"
 put $v z 4 4 2>/dev/null && fail 'a write error was hidden'
 dd if=/dev/zero of=$v bs=4k seek=2000 count=1 oflag=direct status=none 2>/dev/null && fail 'a write error was hidden'
 turn ori "0 $m error"
@@ -128,7 +132,6 @@ pulled /dev/lab/nvme "/sys/block/$(basename "$(readlink -f /dev/lab/nvme)")/devi
 
 
 def test_module_flash_faults(guest):
-    # error_reads came with 6.6.
     guest('--kernel', '6.12', '--disk', 'flash:32M', '--disk', 'origin:16M', script=STACKED)
 
 

@@ -48,17 +48,17 @@ lost_is_error() {
 '''
 
 FLASH = SETUP + r'''
-modprobe dm-flakey || fail 'this kernel has no dm-flakey'
+modprobe dm-delay || fail 'this kernel has no dm-delay'
 m=$(size /dev/lab/flash)
 good='linear /dev/lab/flash @'
-no_reads='flakey /dev/lab/flash @ 0 3600 1 error_reads' no_writes='flakey /dev/lab/flash @ 0 3600 1 error_writes'
+no_reads=$(no_reads /dev/lab/flash) no_writes=$(no_writes /dev/lab/flash)
 ok dmsetup create fl --table "0 $m ${good/@/0}"
 ok dmsetup create ori --table "0 $n linear /dev/lab/origin 0"
 # flawed SEGMENT PART REST: flash of which this segment and the next, 2 MiB, are PART, and all else is REST.
 flawed() {
 	local at=$((($1 + 1) * 2048))
 	local end=$((at + 4096))
-	printf '%s\n' "0 $at ${3/@/0}" "$at 4096 ${2/@/$at}" "$end $((m - end)) ${3/@/$end}"
+	printf '%s\n' "0 $at ${3//@/0}" "$at 4096 ${2//@/$at}" "$end $((m - end)) ${3//@/$end}"
 }
 # up LETTER COUNT: a new pool; so many blocks of the volume are cached, in the log from segment 0 on, and on the origin.
 up() {
@@ -146,7 +146,7 @@ pool=$(dmsetup table p)
 hold
 put $v d 0 16
 slow_load
-turn fl "0 $m ${no_writes/@/0}"
+turn fl "0 $m ${no_writes//@/0}"
 pump is failed p health
 loading
 pump is 1 v draining
@@ -391,7 +391,6 @@ ok dmsetup remove p
 
 
 def test_write_back_flash_faults(guest):
-    # error_reads came with 6.6.
     guest('--kernel', '6.12', '--disk', 'flash:128M', '--disk', 'origin:16M', script=FLASH)
 
 

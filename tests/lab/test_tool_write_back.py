@@ -45,7 +45,7 @@ says '4 MiB to go' $fvp volume flush lv
 ok $fvp status --json
 
 # Interrupted: the wait ends, and nothing else.
-timeout --preserve-status -s INT 2 $fvp volume flush lv --wait >/tmp/out 2>/tmp/err
+timeout --preserve-status -s INT $((2 * slowdown)) $fvp volume flush lv --wait >/tmp/out 2>/tmp/err
 same $? 130
 grep -q '^lv: 4 MiB left' /tmp/out || fail "no progress: $(cat /tmp/out)"
 grep -q 'interrupted with 4 MiB left. It goes on in the kernel' /tmp/err || fail "no word: $(cat /tmp/err)"
@@ -77,7 +77,7 @@ says 'takes effect when its origin has the 1 MiB' $fvp volume mode lv write-thro
 same "$(counter lv requested) $(counter lv effective) $(counter lv draining)" 'write-through write-back 1'
 says 'leaving write-back for write-through' $fvp status
 $fvp status | grep -q '^lv .*draining' || fail 'no column says so'
-timeout --preserve-status -s INT 2 $fvp volume mode lv write-through --wait >/tmp/out 2>/tmp/err
+timeout --preserve-status -s INT $((2 * slowdown)) $fvp volume mode lv write-through --wait >/tmp/out 2>/tmp/err
 same $? 130
 let_go
 ok $fvp volume mode lv write-through --wait >/dev/null
@@ -90,7 +90,7 @@ holds /dev/lab/origin a 0 16
 ok $fvp volume mode lv write-back
 hold
 put $lv b 0 16
-timeout --preserve-status -s INT 2 $fvp volume detach lv >/tmp/out 2>/tmp/err
+timeout --preserve-status -s INT $((2 * slowdown)) $fvp volume detach lv >/tmp/out 2>/tmp/err
 same $? 130
 grep -q 'lv is not detached' /tmp/err || fail "no word: $(cat /tmp/err)"
 same "$(counter lv requested)" write-back
