@@ -174,8 +174,9 @@ static enum fvp_map write_go(struct fvp_write *w)
 		return FVP_MAP_TAKEN;
 	}
 	if (!w->rq) {
-		queue_work(w->vol->pool->io_wq, &w->work);
 		w->step = FVP_WRITE_ORIGIN;
+		/* It may be gone from here on. */
+		queue_work(w->vol->pool->io_wq, &w->work);
 		return FVP_MAP_TAKEN;
 	}
 	return write_origin(w);
