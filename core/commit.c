@@ -7,6 +7,7 @@
 #include "io.h"
 #include "lost.h"
 #include "pace.h"
+#include "populate.h"
 #include "request.h"
 
 /* Between attempts when memory is short. */
@@ -20,7 +21,13 @@ static struct fvp_request *commit_request(struct fvp_commit *c)
 /* Tries again, in process context, what waited for room or another write. */
 static void commit_work(struct work_struct *work)
 {
-	fvp_request_redo(container_of(work, struct fvp_request, work));
+	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+	struct fvp_volume *vol = rq->volume;
+
+	/* The request may be over, and the volume gone, before this is. */
+	atomic_inc(&vol->busy);
+	fvp_request_redo(rq);
+	fvp_volume_unbusy(vol);
 }
 
 static void commit_nomem_work(struct work_struct *work)
@@ -85,8 +92,11 @@ static void commit_held_or_redone(struct fvp_volume *vol, struct fvp_request *rq
 static void commit_failed(struct work_struct *work)
 {
 	struct fvp_request *rq = container_of(work, struct fvp_request, work);
+	struct fvp_volume *vol = rq->volume;
 
-	commit_held_or_redone(rq->volume, rq);
+	atomic_inc(&vol->busy);
+	commit_held_or_redone(vol, rq);
+	fvp_volume_unbusy(vol);
 }
 
 /*
@@ -97,7 +107,7 @@ static bool commit_stuck(const struct fvp_volume *vol)
 {
 	lockdep_assert_held(&vol->lock);
 	return fvp_pool_dirty_fill(vol->pool) >= FVP_STUCK_FILL && vol->dirty.entries &&
-	       !vol->suspending && fvp_destage_stuck(vol);
+	       !fvp_volume_back_stopped(vol) && fvp_destage_stuck(vol);
 }
 
 /* The log has it.  Any context. */
@@ -314,7 +324,7 @@ static void commit_flush_work(struct work_struct *work)
 		return;
 	}
 	/* Flash has failed: what it was to make durable goes to the origin first. */
-	commit_held_or_redone(vol, rq);
+	commit_failed(work);
 }
 
 int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)

@@ -17,6 +17,13 @@ enum fvp_end fvp_read_failed(struct fvp_request *rq);
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq);
 void fvp_request_other_end(struct fvp_request *rq, int error);
 
+/*
+ * Can flash of large blocks read the request as it is: its place, and its memory?  A guest's
+ * device has the origin's blocks, which may be smaller.
+ */
+bool fvp_read_in_blocks(const struct fvp_pool *pool, const struct fvp_request *rq,
+			u32 offset_sectors);
+
 /* Notes that this part of the segment was read. */
 static __always_inline void fvp_segment_hit_note(struct fvp_pool *pool, struct fvp_segment *seg,
 						 u32 offset_sectors)
@@ -56,8 +63,8 @@ static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct 
 		return fvp_read_slow(vol, rq, pin);
 	seg = &pool->segments[addr >> pool->segment_shift];
 	offset = (u32)addr & (pool->segment_sectors - 1);
-	if (unlikely(READ_ONCE(seg->ram) ||
-		     ((offset | rq->len_sectors) & (pool->device_block_sectors - 1))))
+	if (unlikely(READ_ONCE(seg->ram)) ||
+	    (pool->device_block_sectors != 1 && !fvp_read_in_blocks(pool, rq, offset)))
 		return fvp_read_slow(vol, rq, pin);
 	fvp_segment_hit_note(pool, seg, offset);
 	return fvp_read_remap(vol, rq, pin, seg, offset);

@@ -36,15 +36,15 @@ void fvp_pace(struct fvp_volume *vol, struct fvp_request *rq)
 	vol->pace_ns += div64_u64((u64)rq->len_sectors * NSEC_PER_SEC, rate);
 	vol->pace_ns = min(vol->pace_ns, now + DELAY_NS_MAX);
 	queue = rq->commit.due_ns > now || !list_empty(&vol->paced);
-	if (queue)
+	if (queue) {
 		list_add_tail(&rq->commit.node, &vol->paced);
-	spin_unlock_irqrestore(&vol->pace_lock, flags);
-	if (!queue) {
-		fvp_host_complete(rq, 0);
-		return;
+		fvp_stat_inc(vol, paced_ios);
+		/* Under the lock: without it the request may be over, and the volume gone. */
+		queue_work(vol->pool->io_wq, &vol->pace_work);
 	}
-	fvp_stat_inc(vol, paced_ios);
-	queue_work(vol->pool->io_wq, &vol->pace_work);
+	spin_unlock_irqrestore(&vol->pace_lock, flags);
+	if (!queue)
+		fvp_host_complete(rq, 0);
 }
 
 /* The first in the list if it is due, off the list; else how long until then. */

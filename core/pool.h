@@ -185,6 +185,8 @@ struct fvp_volume {
 	u8 commit; /* enum fvp_commit_state; vol->lock, READ_ONCE */
 	u8 order; /* enum fvp_order */
 	bool suspending; /* drained for a suspend: no write-back until resume; vol->lock */
+	u32 without_back; /* who does what wants no write-back; vol->lock */
+	u32 drain_waits; /* who waits for its end; vol->lock */
 	bool draining; /* write-back is to end; vol->lock */
 	bool origin_unflushed; /* writes before write-back may sit in the origin's cache */
 	u32 back_begun; /* times that write-back has begun; vol->lock, READ_ONCE */
@@ -340,6 +342,12 @@ u32 fvp_pool_waiting(struct fvp_pool *pool, u64 *sectors);
  * dirty data, else the requested mode.
  */
 enum fvp_mode fvp_volume_effective_mode(const struct fvp_volume *vol);
+
+/* Within core: may write-back not begin, whatever the mode is?  vol->lock. */
+static inline bool fvp_volume_back_stopped(const struct fvp_volume *vol)
+{
+	return vol->suspending || vol->without_back;
+}
 
 /* Sums the per-CPU counters. */
 void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *sum);

@@ -87,6 +87,15 @@ static noinline enum fvp_map read_miss(struct fvp_volume *vol, struct fvp_reques
 	return fvp_request_origin(vol, rq);
 }
 
+bool fvp_read_in_blocks(const struct fvp_pool *pool, const struct fvp_request *rq,
+			u32 offset_sectors)
+{
+	u32 block_sectors = pool->device_block_sectors;
+
+	return !((offset_sectors | rq->len_sectors) & (block_sectors - 1)) &&
+	       fvp_host_request_in_blocks(rq, block_sectors);
+}
+
 /* All of it is on flash, at addr and on, or on its way there.  Unpins, or hands the pin on. */
 static enum fvp_map read_data(struct fvp_volume *vol, struct fvp_request *rq, int pin, u64 addr)
 {
@@ -100,7 +109,7 @@ static enum fvp_map read_data(struct fvp_volume *vol, struct fvp_request *rq, in
 	ram = READ_ONCE(seg->ram);
 	if (ram)
 		return read_ram(vol, rq, pin, ram, offset);
-	if ((offset | rq->len_sectors) & (pool->device_block_sectors - 1))
+	if (pool->device_block_sectors != 1 && !fvp_read_in_blocks(pool, rq, offset))
 		return fvp_read_bounce(vol, rq, pin, seg, offset);
 	return fvp_read_remap(vol, rq, pin, seg, offset);
 }

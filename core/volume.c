@@ -309,7 +309,7 @@ void fvp_volume_back_ended(struct fvp_volume *vol)
 	if (line && !vol->saved)
 		state_note(vol, line->state, 0);
 	/* The leg set may have become what the mode wants, meanwhile. */
-	if (back_wanted(vol) && !vol->suspending && vol->active)
+	if (back_wanted(vol) && !fvp_volume_back_stopped(vol) && vol->active)
 		back_begin(vol);
 out:
 	mutex_unlock(&pool->super_mutex);
@@ -384,25 +384,31 @@ bool fvp_volume_rescue(struct fvp_volume *vol)
 	return begun;
 }
 
-int fvp_volume_drain(struct fvp_volume *vol)
+/* Write-back is to end.  Caller holds vol->lock, and waits with drain_wait(). */
+static void drain_begin(struct fvp_volume *vol)
+{
+	vol->drain_waits++;
+	if (vol->commit != FVP_COMMIT_OFF)
+		WRITE_ONCE(vol->draining, true);
+}
+
+static int drain_wait(struct fvp_volume *vol)
 {
 	LIST_HEAD(held);
 	int err = 0;
 
+	if (READ_ONCE(vol->commit) != FVP_COMMIT_OFF) {
+		fvp_destage_kick(vol);
+		wait_event(vol->pool->wait, READ_ONCE(vol->commit) == FVP_COMMIT_OFF ||
+						    fvp_volume_drain_hopeless(vol));
+	}
 	spin_lock(&vol->lock);
-	vol->suspending = true;
-	if (vol->commit != FVP_COMMIT_OFF)
-		WRITE_ONCE(vol->draining, true);
-	spin_unlock(&vol->lock);
-	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
-		return 0;
-	fvp_destage_kick(vol);
-	wait_event(vol->pool->wait,
-		   READ_ONCE(vol->commit) == FVP_COMMIT_OFF || fvp_volume_drain_hopeless(vol));
-	spin_lock(&vol->lock);
+	vol->drain_waits--;
 	if (vol->commit != FVP_COMMIT_OFF) {
 		err = -EIO;
-		WRITE_ONCE(vol->draining, false);
+		/* Others may find that there is hope. */
+		if (!vol->drain_waits)
+			WRITE_ONCE(vol->draining, false);
 		/* A rescue goes on: its requests have nowhere else to go. */
 		if (!vol->rescue) {
 			WRITE_ONCE(vol->commit, FVP_COMMIT_ON);
@@ -414,13 +420,48 @@ int fvp_volume_drain(struct fvp_volume *vol)
 	return err;
 }
 
+int fvp_volume_drain(struct fvp_volume *vol)
+{
+	spin_lock(&vol->lock);
+	vol->suspending = true;
+	drain_begin(vol);
+	spin_unlock(&vol->lock);
+	return drain_wait(vol);
+}
+
 void fvp_volume_drain_undo(struct fvp_volume *vol)
 {
 	struct fvp_pool *pool = vol->pool;
 
 	mutex_lock(&pool->super_mutex);
 	vol->suspending = false;
-	if (vol->active)
+	if (vol->active && !vol->without_back)
+		back_begin(vol);
+	mutex_unlock(&pool->super_mutex);
+}
+
+/*
+ * For what is done without write-back, perhaps by several at once, and while the volume is
+ * being suspended.  As fvp_volume_drain().
+ */
+static int without_back_begin(struct fvp_volume *vol)
+{
+	spin_lock(&vol->lock);
+	vol->without_back++;
+	drain_begin(vol);
+	spin_unlock(&vol->lock);
+	return drain_wait(vol);
+}
+
+static void without_back_end(struct fvp_volume *vol)
+{
+	struct fvp_pool *pool = vol->pool;
+
+	mutex_lock(&pool->super_mutex);
+	spin_lock(&vol->lock);
+	vol->without_back--;
+	spin_unlock(&vol->lock);
+	if (vol->active && !fvp_volume_back_stopped(vol))
 		back_begin(vol);
 	mutex_unlock(&pool->super_mutex);
 }
@@ -468,7 +509,8 @@ void fvp_volume_resume(struct fvp_volume *vol)
 	vol->active = true;
 	vol->suspending = false;
 	fvp_destage_start(vol);
-	back_begin(vol);
+	if (!vol->without_back)
+		back_begin(vol);
 	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
 		fvp_volume_rescue(vol);
 	serving_update(vol);
@@ -504,7 +546,7 @@ void fvp_volume_detach(struct fvp_volume *vol, enum fvp_detach how)
 /* The requested mode has changed.  Caller holds super_mutex. */
 static void mode_apply(struct fvp_volume *vol)
 {
-	if (!vol->active || vol->suspending)
+	if (!vol->active || fvp_volume_back_stopped(vol))
 		return;
 	if (back_wanted(vol)) {
 		back_begin(vol);
@@ -544,7 +586,7 @@ int fvp_volume_set_legs(struct fvp_volume *vol, u8 legs, u8 legs_min)
 	if (legs_min > hweight8(legs) || hweight8(legs) > FVP_VOLUME_LEGS_MAX)
 		return -EINVAL;
 	/* What is dirty now is not on legs that come. */
-	err = fvp_volume_drain(vol);
+	err = without_back_begin(vol);
 	mutex_lock(&pool->super_mutex);
 	for (i = 0; i < FVP_LEGS_MAX; i++)
 		if ((legs & 1u << i) && !(pool->super->legs[i].flags & FVP_LEG_USED))
@@ -560,7 +602,7 @@ int fvp_volume_set_legs(struct fvp_volume *vol, u8 legs, u8 legs_min)
 		fvp_super_write(pool, NULL);
 	}
 	mutex_unlock(&pool->super_mutex);
-	fvp_volume_drain_undo(vol);
+	without_back_end(vol);
 	return err;
 }
 
@@ -607,11 +649,11 @@ u32 fvp_pool_waiting(struct fvp_pool *pool, u64 *sectors)
 
 int fvp_volume_drop(struct fvp_volume *vol)
 {
-	int err = fvp_volume_drain(vol);
+	int err = without_back_begin(vol);
 
 	if (!err)
 		err = fvp_write_drop(vol, 0, vol->sectors);
-	fvp_volume_drain_undo(vol);
+	without_back_end(vol);
 	return err;
 }
 

@@ -212,8 +212,11 @@ static int target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *er
 
 	if (fb->completed)
 		return DM_ENDIO_DONE;
-	if (unlikely(*error))
+	if (unlikely(*error)) {
 		err = blk_status_to_errno(*error);
+		/* Who polls for it must not look for flash's queue at the origin. */
+		WRITE_ONCE(bio->bi_cookie, BLK_QC_T_NONE);
+	}
 	if (likely(fvp_request_end(&fb->rq, err) == FVP_END_DONE))
 		return DM_ENDIO_DONE;
 	return DM_ENDIO_INCOMPLETE;

@@ -135,6 +135,7 @@ struct part {
 	bool mapping; /* the mapper still looks at it */
 	bool complete; /* before the mapper was through */
 	bool ended; /* defect: core was told already */
+	bool pieces; /* its memory lies in pieces smaller than the flash's blocks */
 	u64 lba;
 	u32 len;
 };
@@ -195,6 +196,8 @@ static void part_send(struct part *part)
 		shim_die("a request's length changed without fvp_host_accept()");
 	if (rq->dev->flash && rq->op != FVP_REQ_READ)
 		shim_die("a guest's write sent to flash");
+	if (part->pieces && rq->dev->block_sectors > 1 && rq->dev->flash)
+		shim_die("memory in small pieces sent to a device of large blocks");
 	part->state = PART_SENT;
 	if (sim.config.defect == SIM_DEFECT_NO_PIN && rq->dev->flash) {
 		part->ended = true;
@@ -203,6 +206,11 @@ static void part_send(struct part *part)
 	dev_submit(rq->dev, ops[rq->op], rq->flags & FVP_REQ_FUA ? FVP_IO_FUA : 0, rq->dev_sector,
 		   rq->len_sectors, (struct sim_data){ .stamps = part->data }, true, part_sent_done,
 		   part);
+}
+
+bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors)
+{
+	return !container_of(rq, const struct part, rq)->pieces;
 }
 
 void fvp_host_accept(struct fvp_request *rq, u32 len_sectors)
@@ -308,6 +316,7 @@ static u32 part_map(struct sim_req *req, u64 off, u32 len)
 	part->mapping = true;
 	part->lba = req->lba + off;
 	part->len = len;
+	part->pieces = m.block_sectors > 1 && shim_rng_chance(&sim.io_rng, 1, 4);
 	part->rq.lba = part->lba;
 	part->rq.len_sectors = len;
 	part->rq.op = req->op;
