@@ -66,6 +66,39 @@ static int replica_add(struct fvp_runtime *runtime, struct fvp_dev *dev, char **
 	return err;
 }
 
+static bool replica_used(const struct fvp_pool *pool, const struct fvp_dev *dev)
+{
+	u32 i;
+
+	for (i = 0; pool && i < FVP_LEGS_MAX; i++)
+		if (pool->leg[i].dev == dev)
+			return true;
+	return false;
+}
+
+int fvp_runtime_replicas_stay(struct fvp_runtime *runtime, struct dm_dev *const *replicas,
+			      u32 count, char **error)
+{
+	u32 i, j;
+
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		struct fvp_dev *dev = &runtime->replica[i];
+
+		if (!dev->bdev || !replica_used(runtime->pool, dev) || !fvp_host_dev_sectors(dev))
+			continue;
+		for (j = 0; j < count && replicas[j]->bdev->bd_dev != dev->bdev->bd_dev; j++)
+			;
+		if (j < count)
+			continue;
+		pr_err("pool %pUb: the new table leaves out its replica /dev/%pg, which it goes on "
+		       "writing to: remove it first (fvp replica remove)\n",
+		       &runtime->uuid, dev->bdev);
+		*error = "A replica of an active pool is missing";
+		return -EBUSY;
+	}
+	return 0;
+}
+
 int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *replicas, u32 count,
 			     char **error)
 {
@@ -85,16 +118,6 @@ int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *
 		fvp_runtime_close_replicas(runtime);
 	}
 	return err;
-}
-
-static bool replica_used(const struct fvp_pool *pool, const struct fvp_dev *dev)
-{
-	u32 i;
-
-	for (i = 0; pool && i < FVP_LEGS_MAX; i++)
-		if (pool->leg[i].dev == dev)
-			return true;
-	return false;
 }
 
 void fvp_runtime_close_replicas(struct fvp_runtime *runtime)

@@ -110,6 +110,13 @@ static int runtime_matches(const struct fvp_runtime *runtime, dev_t md_devt,
 {
 	u32 i;
 
+	if (runtime->closing) {
+		pr_err("pool %pUb is being stopped: try again when it is (a replica that does not "
+		       "answer may take its time)\n",
+		       &runtime->uuid);
+		*error = "Pool is being stopped";
+		return -EBUSY;
+	}
 	if (runtime->md_devt != md_devt) {
 		pr_err("pool %pUb is active already, as device %u:%u: use that one, or remove it "
 		       "first\n",
@@ -302,6 +309,8 @@ struct fvp_runtime *fvp_runtime_open(const uuid_t *uuid, dev_t md_devt, struct d
 			continue;
 		err = runtime_matches(runtime, md_devt, devs, dev_count, error);
 		if (!err)
+			err = fvp_runtime_replicas_stay(runtime, replicas, replica_count, error);
+		if (!err)
 			err = fvp_runtime_add_replicas(runtime, replicas, replica_count, error);
 		if (err)
 			runtime = ERR_PTR(err);
@@ -321,7 +330,7 @@ struct fvp_runtime *fvp_runtime_find(dev_t md_devt)
 
 	mutex_lock(&fvp_registry_mutex);
 	list_for_each_entry (runtime, &runtimes, node) {
-		if (runtime->md_devt == md_devt) {
+		if (runtime->md_devt == md_devt && !runtime->closing) {
 			runtime->refs++;
 			goto out;
 		}
@@ -335,13 +344,22 @@ out:
 void fvp_runtime_put(struct fvp_runtime *runtime)
 {
 	mutex_lock(&fvp_registry_mutex);
-	if (!--runtime->refs) {
-		list_del(&runtime->node);
-		fvp_pool_close(runtime->pool);
-		runtime->pool = NULL;
-		events_stop(runtime);
-		close_devices(runtime);
-		kfree(runtime);
+	/* Its devices are its own until nothing is on its way to them any more. */
+	runtime->closing = !--runtime->refs;
+	if (!runtime->closing) {
+		mutex_unlock(&fvp_registry_mutex);
+		return;
 	}
 	mutex_unlock(&fvp_registry_mutex);
+
+	/* Waits for I/O that may hang: other pools must not wait for that. */
+	fvp_pool_close(runtime->pool);
+	events_stop(runtime);
+
+	mutex_lock(&fvp_registry_mutex);
+	runtime->pool = NULL;
+	list_del(&runtime->node);
+	close_devices(runtime);
+	mutex_unlock(&fvp_registry_mutex);
+	kfree(runtime);
 }

@@ -24,7 +24,7 @@
 #include "device.h"
 #include "pool.h"
 
-/* Protects both registries and the reference counts; sleeps, held over open and close. */
+/* Protects both registries and the reference counts; sleeps, held over the opening of a pool. */
 extern struct mutex fvp_registry_mutex;
 
 /* A table whose watchers want to hear of events. */
@@ -36,6 +36,7 @@ struct fvp_watch {
 struct fvp_runtime {
 	struct list_head node; /* in the registry; fvp_registry_mutex */
 	u32 refs; /* fvp_registry_mutex */
+	bool closing; /* nobody has it, its pool is being closed; fvp_registry_mutex */
 	uuid_t uuid;
 	dev_t md_devt; /* the mapped device that is this pool */
 	struct fvp_pool *pool;
@@ -65,6 +66,12 @@ void fvp_runtime_put(struct fvp_runtime *runtime);
  */
 int fvp_runtime_add_replicas(struct fvp_runtime *runtime, struct dm_dev *const *replicas, u32 count,
 			     char **error);
+/*
+ * Are all replicas that the pool has, and whose devices are there, among these of a new table?  It
+ * is the table that keeps others off them.  0 or -EBUSY with a message.  Likewise.
+ */
+int fvp_runtime_replicas_stay(struct fvp_runtime *runtime, struct dm_dev *const *replicas,
+			      u32 count, char **error);
 /* Is it open as a replica?  Likewise. */
 bool fvp_runtime_has_replica(const struct fvp_runtime *runtime, dev_t devt);
 /* Closes what no leg of the pool uses; all of them if there is no pool.  Likewise. */
@@ -81,6 +88,7 @@ void fvp_watch_remove(struct fvp_watch *watch);
 struct fvp_attachment {
 	struct list_head node; /* in the registry; fvp_registry_mutex */
 	u32 refs; /* fvp_registry_mutex */
+	bool closing; /* nobody has it, its pool is being closed; fvp_registry_mutex */
 	uuid_t uuid;
 	dev_t md_devt; /* the mapped device that is this volume */
 	dev_t origin_devt;
