@@ -158,8 +158,9 @@ attach v p $origin $uuid_a write-back
 for probability in 5 30 100; do
 	echo 1 >"$fail"
 	inject $probability 20 fail_make_request
-	put $v "$probability" 0 128
-	holds $v "${probability::1}" 0 128
+	# Not so much that the flash fills up: then writes wait for the origin.
+	put $v "$probability" 0 64
+	holds $v "${probability::1}" 0 64
 	sleep 2
 	[ $probability != 100 ] || same "$(word v origin)" failing
 	failed=$(heal fail_make_request)
@@ -168,7 +169,7 @@ for probability in 5 30 100; do
 	echo 0 >"$fail"
 	drained
 	same "$(word v effective) $(word v lost_sectors) $(word p health)" 'write-back 0 ok'
-	holds $origin "${probability::1}" 0 128
+	holds $origin "${probability::1}" 0 64
 	is_origin $v $origin
 done
 ok dmsetup remove v
