@@ -657,20 +657,6 @@ int fvp_volume_drop(struct fvp_volume *vol)
 	return err;
 }
 
-#define SUM_FIELD(name, what) sum->name += READ_ONCE(stats->name);
-
-void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *sum)
-{
-	int cpu;
-
-	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu (cpu) {
-		const struct fvp_volume_stats *stats = per_cpu_ptr(vol->stats, cpu);
-
-		FVP_VOLUME_COUNTERS(SUM_FIELD)
-	}
-}
-
 int fvp_volumes_open(struct fvp_pool *pool)
 {
 	u32 i;

@@ -14,6 +14,7 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "kmsg.h"
+#include "wait.h"
 
 #define UDEV_HIDDEN                                                                                \
 	(DM_UDEV_DISABLE_DISK_RULES_FLAG | DM_UDEV_DISABLE_OTHER_RULES_FLAG |                      \
@@ -101,6 +102,9 @@ static int simple_udev(int type, const char *name)
 	if (type == DM_DEVICE_REMOVE)
 		dm_task_retry_remove(dmt); /* udev may look at it for a moment */
 	if (!dm_task_set_cookie(dmt, &cookie, 0)) {
+		/* No semaphore to wait for udev with: I/O that is held cannot wait for that. */
+		if (type == DM_DEVICE_RESUME)
+			return finish(dmt, false, 0) ? FVP_SYSTEM : FVP_OK;
 		dm_task_destroy(dmt);
 		snprintf(why, sizeof(why), "cannot make a udev cookie");
 		return FVP_SYSTEM;
@@ -225,10 +229,14 @@ static uint64_t now_us(void)
 int fvp_dm_swap(const char *name, const struct fvp_dm_table *new_table,
 		const struct fvp_dm_table *old_table, uint64_t *held_us, bool *restored)
 {
+	struct fvp_signals signals;
 	char first_why[sizeof(why)];
 	uint64_t start_us;
+	int ret = FVP_SYSTEM;
 
 	*restored = true;
+	/* Ended between suspend and resume it would leave all I/O held. */
+	fvp_signals_hold(&signals);
 	/*
 	 * This program may itself live on the device: while its I/O is held,
 	 * no page of it may have to be read.
@@ -244,8 +252,8 @@ int fvp_dm_swap(const char *name, const struct fvp_dm_table *new_table,
 	}
 	if (!fvp_dm_resume(name)) {
 		*held_us = now_us() - start_us;
-		munlockall();
-		return FVP_OK;
+		ret = FVP_OK;
+		goto out;
 	}
 	/* Suspended, and perhaps on the new table already: back to the old one. */
 	snprintf(first_why, sizeof(first_why), "%s", why);
@@ -257,7 +265,8 @@ out_first:
 	snprintf(why, sizeof(why), "%s", first_why);
 out:
 	munlockall();
-	return FVP_SYSTEM;
+	fvp_signals_release(&signals);
+	return ret;
 }
 
 /* ---- tables ---- */
