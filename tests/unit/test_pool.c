@@ -249,6 +249,44 @@ TEST(pool_drop_nothing, "a drop that finds nothing may be over before it knows (
 	finish();
 }
 
+static int drain_error;
+
+static void drain_fiber(void *arg)
+{
+	drain_error = fvp_volume_drain(vol->core);
+}
+
+static void drop_dirty_fiber(void *arg)
+{
+	drain_error = fvp_volume_drop(vol->core);
+}
+
+TEST(pool_drop_suspending, "a drop does not let write-back begin under a suspend")
+{
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	origin_away(true);
+	io(FVP_REQ_WRITE, 0, 64);
+	run_call("drain", drain_fiber, NULL);
+	EXPECT_EQ(drain_error, -EIO);
+	run_call("drop", drop_dirty_fiber, NULL);
+	EXPECT_EQ(drain_error, -EIO);
+	EXPECT(fvp_volume_back_stopped(vol->core));
+	origin_away(false);
+	run_ns(10 * NSEC_PER_SEC);
+	run_call("drain", drain_fiber, NULL);
+	EXPECT_EQ(drain_error, 0);
+	run_call("drop", drop_dirty_fiber, NULL);
+	EXPECT_EQ(drain_error, 0);
+	EXPECT_EQ(vol->core->commit, FVP_COMMIT_OFF);
+	fvp_volume_drain_undo(vol->core);
+	EXPECT_EQ(vol->core->commit, FVP_COMMIT_ON);
+	run_call("drop", drop_dirty_fiber, NULL);
+	EXPECT_EQ(drain_error, 0);
+	EXPECT_EQ(vol->core->commit, FVP_COMMIT_ON);
+	finish();
+}
+
 TEST(pool_crash, "after a power cut durable content is served, superseded content is not")
 {
 	start(1, 20);
