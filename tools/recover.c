@@ -4,16 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 
 #include "fvp.h"
+#include "fvp_uapi.h"
 #include "recover.h"
 #include "report.h"
 #include "volume.h"
 
 #define DEVICES_MAX (FVP_FLASH_MAX + 4)
 #define ORIGINS_MAX 256
+#define UDEV_MS 2000 /* for so long may udev look at a device that was closed */
 
 struct origin {
 	char uuid[FVP_UUID_TEXT_BYTES];
@@ -32,6 +35,7 @@ struct run {
 	struct fvp_device dev[DEVICES_MAX];
 	struct fvp_recover_device look[DEVICES_MAX];
 	unsigned int count;
+	struct fvp_views pools, volumes; /* that are active on this host */
 	unsigned int done, left; /* volumes */
 	int worst; /* exit code */
 	/* Volumes that one of the replicas so far was to have all of. */
@@ -155,7 +159,97 @@ static int devices_check(struct run *run)
 	return has_flash(run) ? FVP_OK : replicas_check(run);
 }
 
+/*
+ * A replica that its running pool was started without, or has dropped, has dirty data of long
+ * ago.  What has been written since is on the origins, and in the pool.
+ */
+static int active_check(struct run *run)
+{
+	int ret;
+
+	/* Without device-mapper nothing is active; none of it is needed here. */
+	if (access("/sys/module/dm_mod", F_OK))
+		return FVP_OK;
+	ret = fvp_views_load(FVP_TARGET_POOL, &run->pools);
+	if (!ret)
+		ret = fvp_views_load(FVP_TARGET_VOLUME, &run->volumes);
+	for (unsigned int i = 0; i < run->pools.count && !ret; i++) {
+		const struct fvp_dm_device *pool = &run->pools.view[i].dev;
+		struct fvp_pool_table table;
+
+		fvp_pool_table_parse(pool, &table);
+		if (!strcasecmp(table.uuid, run->look[0].pool_uuid))
+			ret = fvp_error(FVP_REFUSED,
+					"%s is of pool %s, which is active: what the device has "
+					"may be older than what the origins have by now. fvp "
+					"replica add gives it back to the pool; to recover from "
+					"it all the same, fvp pool stop %s first",
+					run->dev[0].path, pool->name, pool->name);
+	}
+	return ret;
+}
+
 /* ---- origins ---- */
+
+/* An origin on which a volume lies is written by the volume, in an order of its own. */
+static int origin_volume_check(const struct run *run, const struct fvp_device *origin)
+{
+	for (unsigned int i = 0; i < run->volumes.count; i++) {
+		const struct fvp_dm_device *volume = &run->volumes.view[i].dev;
+		bool same = volume->major == origin->major && volume->minor == origin->minor;
+		struct fvp_volume_table table;
+
+		if (!same) {
+			int ret = fvp_volume_table_parse(volume, &table);
+
+			if (ret)
+				return ret;
+			same = table.origin_major == origin->major &&
+			       table.origin_minor == origin->minor;
+		}
+		if (same)
+			return fvp_error(FVP_REFUSED,
+					 "%s is attached to an active pool, as volume %s. Detach "
+					 "it first (fvp volume detach %s)",
+					 origin->path, volume->name, volume->name);
+	}
+	return FVP_OK;
+}
+
+/*
+ * Nobody may have the origin open.  Programs that open a device without O_EXCL (QEMU) do not
+ * keep us out; device-mapper counts them.  Called before we have it open ourselves.
+ */
+static int origin_check(const struct run *run, const struct fvp_device *origin)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000000L };
+	char name[FVP_DM_NAME_BYTES], users[512];
+	struct fvp_dm_device dm;
+	int open_count = 0, ret = origin_volume_check(run, origin);
+
+	if (ret || !fvp_dm_name_of(origin->major, origin->minor, name))
+		return ret;
+	for (int ms = 0; ms <= UDEV_MS; ms += 100) {
+		if (fvp_dm_read(name, FVP_DM_TABLE, &dm))
+			return fvp_error(FVP_ABSENT, "%s is gone", origin->path);
+		for (unsigned int i = 0; i < dm.table.count && !ret; i++)
+			if (!strcmp(dm.table.target[i].type, FVP_TARGET_VOLUME))
+				ret = fvp_error(FVP_REFUSED,
+						"%s is a volume of an active pool, and no origin: "
+						"detach it first",
+						origin->path);
+		open_count = dm.open_count;
+		fvp_dm_free(&dm);
+		if (ret || !open_count)
+			return ret;
+		nanosleep(&pause, NULL);
+	}
+	fvp_device_users(origin->major, origin->minor, users, sizeof(users));
+	return fvp_error(FVP_REFUSED,
+			 "the origin %s is in use: %s. Stop whoever uses it (a virtual machine?); "
+			 "nothing was written to it",
+			 origin->path, users[0] ? users : "a program has it open");
+}
 
 /* Is there a device of this name that would be this very volume? */
 static bool origin_guess(const char *name, const struct fvp_recover_volume *volume,
@@ -256,6 +350,8 @@ static int volume_run(struct run *run, struct fvp_recover *r,
 	int ret = origin_find(&run->options, volume, &origin);
 
 	found = !ret;
+	if (!ret)
+		ret = origin_check(run, &origin);
 	if (!ret && !run->options.dry_run) {
 		ret = fvp_device_open_exclusive(&origin, true);
 		if (!ret)
@@ -351,6 +447,8 @@ int fvp_recover(int argc, char **argv)
 	}
 	if (!ret)
 		ret = devices_check(run);
+	if (!ret)
+		ret = active_check(run);
 	run->list = json_object_new_array();
 	if (!ret)
 		ret = passes(run);
@@ -360,6 +458,8 @@ int fvp_recover(int argc, char **argv)
 		ret = run->worst;
 	json_object_put(run->list);
 	free(run->covered);
+	fvp_views_free(&run->volumes);
+	fvp_views_free(&run->pools);
 	for (unsigned int i = 0; i < run->count; i++)
 		if (run->dev[i].fd >= 0)
 			fvp_device_close(&run->dev[i]);

@@ -97,6 +97,7 @@ ok in_sync $rb
 ok $fvp pool stop p
 says "has a replica $b" $fvp pool start p $ra $flash
 ok is $b 'out: its device is not there'
+refused 2 'is of pool p, which is active' $fvp recover $rb
 ok $fvp replica add p $rb >/dev/null
 pump in_sync $rb
 ok $fvp volume attach /dev/lab/origin --name v >/dev/null

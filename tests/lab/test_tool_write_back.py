@@ -125,6 +125,21 @@ same "$(json '.reboot.origins_complete')" false
 says "lv ($uuid)" $fvp pool show p
 refused 2 '1 MiB of acknowledged writes that are nowhere else' $fvp pool destroy p --yes
 says 'has 1 MiB of acknowledged writes' $fvp pool stop p
+
+# A recovery from its flash goes to an origin that nobody uses, and through no volume.
+before=$(md5sum </dev/lab/origin)
+exec 7<$lv
+refused 2 'the origin /dev/mapper/lv is in use' $fvp recover /dev/mapper/fl
+exec 7<&-
+ok $fvp pool create q /dev/lab/other >/dev/null
+ok $fvp volume attach lv --pool q >/dev/null
+refused 2 'as volume lv. Detach it first' $fvp recover /dev/mapper/fl
+refused 2 'as volume lv. Detach it first' $fvp recover /dev/mapper/fl --origin "$uuid=/dev/mapper/lv-fvp-origin"
+ok $fvp volume detach lv >/dev/null
+ok $fvp pool destroy q --yes >/dev/null
+says "waiting: volume lv ($uuid) on /dev/mapper/lv: 1048576 bytes" $fvp recover --dry-run /dev/mapper/fl
+drop_caches
+same "$(md5sum </dev/lab/origin)" "$before"
 says "lv ($uuid)" $fvp pool start p /dev/mapper/fl
 refused 2 'attach it with --warm' $fvp volume attach lv
 refused 2 '--accept-data-loss' $fvp volume forget lv
@@ -220,7 +235,7 @@ def test_mode_and_detach(guest):
 
 
 def test_waiting(guest):
-    guest(*DISKS, script=WAITING)
+    guest(*DISKS, '--disk', 'other:64M', script=WAITING)
 
 
 def test_lost(guest):
