@@ -95,7 +95,7 @@ static int forget_lost(const struct fvp_view *volume, bool accept)
 /* Over the device that keeps nothing, until nothing is dirty and nothing lost. */
 static int drain_nowhere(struct fvp_attach *attach, const struct fvp_dm_device *nowhere)
 {
-	struct fvp_wait wait = { .name = attach->name };
+	struct fvp_wait wait = { .name = attach->name, .forget_lost = true };
 	char uuid[FVP_DM_UUID_BYTES];
 	struct fvp_dm_table table;
 	int ret;
@@ -108,9 +108,17 @@ static int drain_nowhere(struct fvp_attach *attach, const struct fvp_dm_device *
 		return fvp_error(ret, "cannot give up the writes of %s: %s", attach->uuid,
 				 fvp_dm_why());
 	ret = fvp_wait(&wait);
-	if (ret)
+	/* The device is gone in a moment: no advice may name it. */
+	if (ret == FVP_SYSTEM)
+		fvp_error(ret,
+			  "pool %s does not give up %s of the acknowledged writes of %s (dmesg "
+			  "may say why): the rest is given up. Try again",
+			  attach->pool->dev.name, fvp_size_text(wait.left_bytes), attach->uuid);
+	else if (ret == FVP_INTERRUPTED)
+		fvp_error(ret, "interrupted: %s of the acknowledged writes of %s are not given up",
+			  fvp_size_text(wait.left_bytes), attach->uuid);
+	else if (ret)
 		fvp_wait_explain(&wait, ret);
-	fvp_dm_message(attach->name, "forget-lost");
 	if (fvp_dm_remove(attach->name) && !ret)
 		ret = fvp_error(FVP_SYSTEM, "cannot remove the device %s: %s", attach->name,
 				fvp_dm_why());

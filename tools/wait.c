@@ -121,8 +121,15 @@ static int loop(struct fvp_wait *wait, bool tty)
 		int ret = look(wait, &p);
 
 		now = fvp_now_ms();
+		wait->lost = p.lost;
 		wait->left_bytes = p.left * 512;
 		wait->took_ms = now - start;
+		/* Destaging waits for that, and may find more of the kind behind it. */
+		if (!ret && p.lost && wait->forget_lost &&
+		    !fvp_dm_message(wait->name, "forget-lost")) {
+			p.lost = 0;
+			p.done = false;
+		}
 		if (ret || p.done)
 			return ret;
 		if (interrupted)
@@ -133,7 +140,6 @@ static int loop(struct fvp_wait *wait, bool tty)
 		if (p.out != last_out || !(p.failing || p.lost))
 			moved = now;
 		last_out = p.out;
-		wait->lost = p.lost;
 		if (now - moved >= STUCK_MS)
 			return FVP_SYSTEM;
 		if (first || now - shown >= (tty ? TTY_MS : LOG_MS)) {

@@ -11,6 +11,7 @@ struct fvp_wait {
 	const char *name; /* of the volume's device */
 	/* Until dirty_out has come to this; 0: until nothing is dirty and it has left write-back. */
 	uint64_t until;
+	bool forget_lost; /* what flash does not give back is given up as soon as that is found */
 	uint64_t left_bytes; /* out: when the wait ended */
 	uint64_t took_ms; /* out */
 	bool lost; /* out: it waits behind data that flash does not give back */
