@@ -149,11 +149,29 @@ uint64_t fvp_dirty_bytes(const struct fvp_views *pools)
 	return sum;
 }
 
+static uint64_t lost_bytes(const struct fvp_views *volumes)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < volumes->count; i++)
+		sum += bytes_of(&volumes->view[i], "lost_sectors");
+	return sum;
+}
+
 void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *volumes)
 {
+	uint64_t lost = lost_bytes(volumes);
 	bool attached = false, waits = false;
 	const char *comma = "";
 
+	if (lost && !fvp_dirty_bytes(pools)) {
+		printf("Can this host be rebooted? With care: nothing is dirty, but %s of "
+		       "acknowledged "
+		       "writes are LOST\n  and their origins lack them. To see which: fvp volume "
+		       "forget NAME\n",
+		       fvp_size_text(lost));
+		return;
+	}
 	if (!fvp_dirty_bytes(pools)) {
 		puts("Can this host be rebooted? Yes: nothing is dirty, the origins have every "
 		     "acknowledged write.");
@@ -192,7 +210,7 @@ struct json_object *fvp_json_reboot(const struct fvp_views *pools, const struct 
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *names = json_object_new_array();
-	uint64_t dirty = fvp_dirty_bytes(pools);
+	uint64_t dirty = fvp_dirty_bytes(pools), lost = lost_bytes(volumes);
 	uint64_t waiting = 0;
 
 	for (unsigned int i = 0; i < volumes->count; i++)
@@ -201,9 +219,11 @@ struct json_object *fvp_json_reboot(const struct fvp_views *pools, const struct 
 					      json_object_new_string(volumes->view[i].dev.name));
 	for (unsigned int i = 0; i < pools->count; i++)
 		waiting += bytes_of(&pools->view[i], "waiting_sectors");
-	json_object_object_add(object, "origins_complete", json_object_new_boolean(!dirty));
+	json_object_object_add(object, "origins_complete",
+			       json_object_new_boolean(!dirty && !lost));
 	json_object_object_add(object, "dirty_bytes", json_object_new_int64((int64_t)dirty));
 	json_object_object_add(object, "dirty_volumes", names);
 	json_object_object_add(object, "waiting_bytes", json_object_new_int64((int64_t)waiting));
+	json_object_object_add(object, "lost_bytes", json_object_new_int64((int64_t)lost));
 	return object;
 }

@@ -18,7 +18,7 @@ struct options {
 	bool keep, leave_dirty;
 };
 
-/* What would fail after a long drain is refused before it. */
+/* What would fail after a long drain is refused before it; and after it, what came meanwhile. */
 static int check(const struct fvp_view *volume, const struct fvp_volume_table *table,
 		 const struct options *options)
 {
@@ -93,6 +93,9 @@ static int drain(const struct fvp_view *volume, bool *left)
 	ret = fvp_wait(&wait);
 	switch (ret) {
 	case FVP_SYSTEM:
+		/* All that flash gave is there: check() says what that is worth. */
+		if (wait.lost && !wait.left_bytes)
+			return FVP_OK;
 		if (wait.lost)
 			return fvp_wait_explain(&wait, ret);
 		return origin_refuses(volume, wait.left_bytes);
@@ -156,23 +159,59 @@ static int detach_on_top(const struct fvp_view *volume)
 	return FVP_OK;
 }
 
+static int detach_now(const struct fvp_view *volume, const struct options *options)
+{
+	struct fvp_volume_table table;
+	int ret = fvp_volume_table_parse(&volume->dev, &table);
+
+	if (!ret)
+		ret = check(volume, &table, options);
+	if (!ret && options->keep)
+		ret = keep(volume, &table);
+	if (!ret)
+		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
+	return ret;
+}
+
+/* As it is after the drain: flash may have failed, or someone opened it, in that time. */
+static int detach_drained(const char *name, const char *uuid, const struct options *options)
+{
+	struct fvp_volume_table table;
+	struct fvp_views volumes;
+	struct fvp_view *volume;
+	int ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
+
+	if (!ret)
+		ret = fvp_view_volume(&volumes, name, &volume);
+	if (!ret)
+		ret = fvp_volume_table_parse(&volume->dev, &table);
+	if (!ret && strcmp(table.uuid, uuid))
+		ret = fvp_error(FVP_REFUSED, "%s is another volume by now. Try again", name);
+	if (!ret)
+		ret = detach_now(volume, options);
+	fvp_views_free(&volumes);
+	return ret;
+}
+
 static int detach(const struct fvp_view *volume, const struct options *options)
 {
 	const char *name = volume->dev.name;
 	struct fvp_volume_table table;
 	bool left = false;
-	int ret = fvp_volume_table_parse(&volume->dev, &table);
+	int ret;
 
-	if (!ret)
-		ret = check(volume, &table, options);
-	if (ret)
-		return ret;
-	if (!options->leave_dirty)
+	if (options->leave_dirty) {
+		ret = detach_now(volume, options);
+	} else {
+		ret = fvp_volume_table_parse(&volume->dev, &table);
+		if (!ret)
+			ret = check(volume, &table, options);
+		if (ret)
+			return ret;
 		ret = drain(volume, &left);
-	if (!ret && options->keep)
-		ret = keep(volume, &table);
-	if (!ret)
-		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
+		if (!ret)
+			ret = detach_drained(name, table.uuid, options);
+	}
 	if (!ret)
 		return FVP_OK;
 	/* It goes on: then nothing was promised, and it is as it was. */

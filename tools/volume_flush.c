@@ -30,6 +30,9 @@ static int flush(const char *name, bool wait)
 		       "before\n",
 		       name, fvp_time_text(what.took_ms));
 	} else {
+		ret = fvp_wait_nothing(&what);
+		if (ret)
+			return fvp_wait_explain(&what, ret);
 		printf("%s: its origin has every acknowledged write\n", name);
 	}
 	return FVP_OK;

@@ -33,7 +33,7 @@ static int follow(const char *name, const char *mode, bool wait)
 	if (!draining) {
 		if (strcmp(effective, mode))
 			fvp_warn("%s stays in %s for now: see fvp status", name, effective);
-		return FVP_OK;
+		return wait ? fvp_wait_explain(&what, fvp_wait_nothing(&what)) : FVP_OK;
 	}
 	if (!wait) {
 		printf("%s leaves write-back for %s, which takes effect when its origin has the %s "

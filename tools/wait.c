@@ -71,6 +71,7 @@ static int look(const struct fvp_wait *wait, struct progress *p)
 	char word[32];
 	int ret = fvp_dm_read(wait->name, FVP_DM_STATUS, &dev);
 
+	memset(p, 0, sizeof(*p));
 	if (ret)
 		return ret;
 	/* Another table may have been swapped in. */
@@ -114,7 +115,7 @@ static int loop(struct fvp_wait *wait, bool tty)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	uint64_t start = fvp_now_ms(), shown = 0, moved = start, first_out = 0, last_out = 0;
-	struct progress p = { 0 };
+	struct progress p;
 
 	for (bool first = true;; first = false) {
 		uint64_t now;
@@ -131,7 +132,7 @@ static int loop(struct fvp_wait *wait, bool tty)
 			p.done = false;
 		}
 		if (ret || p.done)
-			return ret;
+			return !ret && p.lost ? FVP_SYSTEM : ret;
 		if (interrupted)
 			return FVP_INTERRUPTED;
 		if (first)
@@ -168,6 +169,16 @@ int fvp_wait(struct fvp_wait *wait)
 	return ret;
 }
 
+int fvp_wait_nothing(struct fvp_wait *wait)
+{
+	struct progress p;
+	int ret = look(wait, &p);
+
+	wait->left_bytes = 0;
+	wait->lost = p.lost;
+	return !ret && p.lost ? FVP_SYSTEM : ret;
+}
+
 int fvp_wait_flush_begin(struct fvp_wait *wait, uint64_t *dirty_bytes)
 {
 	char *reply;
@@ -193,6 +204,12 @@ int fvp_wait_explain(const struct fvp_wait *wait, int ret)
 				 "show %s tells how far it is",
 				 fvp_size_text(wait->left_bytes), wait->name);
 	case FVP_SYSTEM:
+		if (wait->lost && !wait->left_bytes)
+			return fvp_error(ret,
+					 "some of the acknowledged writes of %s are LOST: flash "
+					 "does not give them back, and its origin lacks them. See "
+					 "fvp volume forget %s",
+					 wait->name, wait->name);
 		if (wait->lost)
 			return fvp_error(
 				ret,

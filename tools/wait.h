@@ -14,15 +14,19 @@ struct fvp_wait {
 	bool forget_lost; /* what flash does not give back is given up as soon as that is found */
 	uint64_t left_bytes; /* out: when the wait ended */
 	uint64_t took_ms; /* out */
-	bool lost; /* out: it waits behind data that flash does not give back */
+	bool lost; /* out: flash does not give back some of its data, which the origin lacks */
 };
 
 /*
- * FVP_OK; or, having said nothing but the progress: FVP_INTERRUPTED by a signal, FVP_SYSTEM
- * the origin fails writes, or flash reads, and has for a while; FVP_ABSENT the volume is
- * gone.  The destaging itself goes on in any case.
+ * FVP_OK: the origin has all.  Or, having said nothing but the progress: FVP_INTERRUPTED by a
+ * signal; FVP_SYSTEM the origin fails writes, or flash reads, and has for a while, or nothing
+ * is left to be destaged but some of it is lost; FVP_ABSENT the volume is gone.  The destaging
+ * itself goes on in any case.
  */
 int fvp_wait(struct fvp_wait *wait);
+
+/* The same of a volume of which nothing is dirty: FVP_OK, or FVP_SYSTEM if some was lost. */
+int fvp_wait_nothing(struct fvp_wait *wait);
 
 /*
  * Has the origin of a volume get all that is dirty now, *dirty_bytes; wait->until is where

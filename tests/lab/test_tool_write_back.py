@@ -202,10 +202,29 @@ is_origin $lv /dev/lab/origin
 hold
 put $lv a 0 192
 turn fl "0 $(size /dev/lab/flash) error"
+for verb in 'detach lv' 'flush lv --wait' 'mode lv write-through --wait'; do # they wait, and then it is lost
+	$fvp volume $verb >"/tmp/out.${verb%% *}" 2>&1 &
+	eval "job_${verb%% *}=\$!"
+done
+pump eval '[ "$(counter lv requested)" = write-through ]'
+sleep 1
 let_go
 pump eval '[ "$(counter lv lost_bytes)" -gt 0 ] && [ "$(counter lv dirty_bytes)" = 0 ]'
+for verb in detach flush mode; do
+	job=job_$verb
+	wait ${!job}
+	status=$?
+	[ $verb = detach ] && want='2 has lost' || want='3 are LOST'
+	[ $status = ${want%% *} ] || fail "$verb: status $status: $(cat /tmp/out.$verb)"
+	grep -q "${want#* }" /tmp/out.$verb || fail "$verb said: $(cat /tmp/out.$verb)"
+done
+[[ $(dmsetup table lv) == *' fvp '* ]] || fail "not attached: $(dmsetup table lv)"
+refused 3 'are LOST' $fvp volume flush lv
+refused 3 'are LOST' $fvp volume mode lv write-through --wait
 lost=$(counter lv lost_bytes)
 says 'of acknowledged writes are LOST' $fvp status
+says 'their origins lack them' $fvp status
+same "$(json '.reboot.origins_complete') $(json '.reboot.lost_bytes')" "false $lost"
 refused 2 '--accept-data-loss' $fvp volume forget lv
 $fvp volume forget lv >/tmp/out 2>/dev/null
 first=$(sed -n 's/^  sectors \([0-9]*\) to .*/\1/p' /tmp/out | head -1)
@@ -226,7 +245,7 @@ def test_flush(guest):
     done = guest(*DISKS, script=FLUSH)
     status = json.loads(done.stdout[done.stdout.index('{'):done.stdout.rindex('}') + 1])
     assert status['reboot'] == {'origins_complete': False, 'dirty_bytes': 4 << 20, 'dirty_volumes': ['lv'],
-                                'waiting_bytes': 0}
+                                'waiting_bytes': 0, 'lost_bytes': 0}
     volume, pool = status['volumes'][0], status['pools'][0]
     assert (volume['dirty_bytes'], volume['dirty_sectors'], volume['lost_bytes']) == (4 << 20, 8192, 0)
     assert volume['origin_state'] == 'ok' and volume['origin'].startswith('/dev/')
