@@ -14,7 +14,7 @@
 #include "report.h"
 #include "volume.h"
 
-#define DEVICES_MAX (FVP_FLASH_MAX + 4)
+#define DEVICES_MAX (FVP_FLASH_MAX + FVP_REPLICAS_MAX)
 #define ORIGINS_MAX 256
 #define UDEV_MS 2000 /* for so long may udev look at a device that was closed */
 
@@ -142,6 +142,8 @@ static int replicas_check(struct run *run)
 
 static int devices_check(struct run *run)
 {
+	unsigned int flash = 0, replicas = 0;
+
 	for (unsigned int i = 0; i < run->count; i++) {
 		int ret = fvp_recover_look(&run->dev[i], &run->look[i]);
 
@@ -154,6 +156,19 @@ static int devices_check(struct run *run)
 					 run->dev[0].path, run->look[0].label,
 					 run->look[0].pool_uuid, run->dev[i].path,
 					 run->look[i].label, run->look[i].pool_uuid);
+	}
+	for (unsigned int i = 0; i < run->count && has_flash(run); i++) {
+		unsigned int *of_role = run->look[i].replica ? &replicas : &flash;
+
+		++*of_role;
+		if (flash > FVP_FLASH_MAX || replicas > FVP_REPLICAS_MAX)
+			return fvp_error(FVP_REFUSED,
+					 "%s is one %s more than a pool can have (%d flash "
+					 "devices, %d replicas): name no copies, and leave out "
+					 "replicas that the pool has no more",
+					 run->dev[i].path,
+					 run->look[i].replica ? "replica" : "flash device",
+					 FVP_FLASH_MAX, FVP_REPLICAS_MAX);
 	}
 	/* With the pool's flash, core itself holds the replicas against it. */
 	return has_flash(run) ? FVP_OK : replicas_check(run);

@@ -121,6 +121,9 @@ refused 5 'is a replica of pool o (' $fvp replica add p $rb
 ok $fvp volume detach v --keep >/dev/null
 ok $fvp pool stop p
 refused 5 'is a replica of pool o (' $fvp pool start p $flash $ra $rb
+for i in 1 2 3 4 5; do ok dmsetup create copy$i --table "0 $(size $ra) linear $ra 0"; done
+refused 2 '/dev/mapper/copy5 is one replica more than a pool can have' $fvp recover --dry-run $flash /dev/mapper/copy{1..5}
+for i in 1 2 3 4 5; do ok dmsetup remove copy$i; done
 refused 5 'Name the flash devices of that pool too' $fvp pool start p $ra
 refused 5 'belongs to pool' $fvp pool start p $flash $other
 
