@@ -141,6 +141,44 @@ pump in_sync $ra
 ok $fvp volume detach v >/dev/null
 ok $fvp pool destroy p --yes >/dev/null
 refused 5 'nor a replica' $fvp pool start p $ra
+
+# A recovery from a replica that has rotted, and takes no more writes: what is saved is saved, but that is not all.
+n=$(size /dev/lab/origin)
+ok dmsetup create store --table "0 $n linear /dev/lab/origin 0"
+ok dmsetup create lv --table "0 $n linear /dev/mapper/store 0"
+ok $fvp pool create p $flash >/dev/null
+ok $fvp replica create p $ra >/dev/null
+pump in_sync $ra
+ok $fvp volume attach lv --mode write-back --replicas all >/dev/null
+uuid=$(counter lv uuid)
+turn store "0 $n error"
+put /dev/mapper/lv a 0 112
+put /dev/mapper/lv z 112 16
+pump eval '[ "$(counter lv origin_state)" = failing ]'
+ok $fvp volume detach lv --leave-dirty >/dev/null
+turn store "0 $n linear /dev/lab/origin 0"
+ok $fvp pool stop p >/dev/null
+drop_caches
+at=$(LC_ALL=C grep -obUaP 'z{4096}' $ra | head -1 | cut -d: -f1)
+[ -n "$at" ] || fail 'the replica does not have it'
+printf x | ok dd of=$ra bs=1 seek=$((at + 100)) conv=notrunc,fsync status=none
+ok modprobe dm-delay
+r=$(size $ra)
+ok dmsetup create rr --table "0 $r linear $ra 0"
+ok dmsetup suspend --noflush --nolockfs store
+$fvp recover /dev/mapper/rr --origin $uuid=/dev/mapper/lv >/tmp/out 2>&1 &
+job=$!
+sleep $((3 * slowdown)) # it waits for the origin with its first batch
+table=$(no_writes $ra)
+turn rr "0 $r ${table//@/0}"
+ok dmsetup resume store
+wait $job
+same $? 5
+grep -q 'cannot be read any more' /tmp/out || fail "recover said: $(cat /tmp/out)"
+turn rr "0 $r linear $ra 0"
+says "recovered: volume lv ($uuid)" $fvp recover /dev/mapper/rr --origin $uuid=/dev/mapper/lv --accept-data-loss
+drop_caches
+holds /dev/lab/origin a 0 112
 '''
 
 # The device of a replica is torn out, and comes back under another name.

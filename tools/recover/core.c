@@ -387,7 +387,9 @@ static int destage(struct fvp_volume *vol, const struct fvp_recover_volume *volu
 			fprintf(stderr, "\r%s: %llu of %llu bytes left ", volume->uuid,
 				dirty.sectors * FVP_SECTOR_BYTES,
 				(unsigned long long)volume->dirty_bytes);
-		if (!dirty.sectors && fvp_volume_effective_mode(vol) != FVP_MODE_WRITE_BACK)
+		/* Lost data first: a rescue ends with nothing dirty, whatever it could not save. */
+		if (!dirty.sectors && !dirty.lost_sectors &&
+		    fvp_volume_effective_mode(vol) != FVP_MODE_WRITE_BACK)
 			break;
 		failures = dirty.origin_failing ? failures + 1 : 0;
 		if (failures > ORIGIN_TRIES)
