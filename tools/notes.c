@@ -158,12 +158,42 @@ static uint64_t lost_bytes(const struct fvp_views *volumes)
 	return sum;
 }
 
+/* A pool or volume whose status the kernel did not give; NULL if there is none. */
+static const char *unknown(const struct fvp_views *pools, const struct fvp_views *volumes)
+{
+	char word[32];
+
+	for (unsigned int i = 0; i < pools->count + volumes->count; i++) {
+		const struct fvp_view *view =
+			i < pools->count ? &pools->view[i] : &volumes->view[i - pools->count];
+
+		fvp_status_word(view->status, "dirty_sectors", word, sizeof(word));
+		if (!word[0])
+			return view->dev.name;
+	}
+	return NULL;
+}
+
 void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *volumes)
 {
 	uint64_t lost = lost_bytes(volumes);
 	bool attached = false, waits = false;
 	const char *comma = "";
 
+	if (unknown(pools, volumes)) {
+		printf("Can this host be rebooted? Not known: the kernel does not give the state "
+		       "of "
+		       "%s (dmesg may say why).\n",
+		       unknown(pools, volumes));
+		return;
+	}
+	if (!pools->count) {
+		puts("Can this host be rebooted? No pool is active that would hinder it. Of pools "
+		     "that are not active nothing\n  is known: before anyone uses an origin of "
+		     "one, "
+		     "fvp pool start it.");
+		return;
+	}
 	if (lost && !fvp_dirty_bytes(pools)) {
 		printf("Can this host be rebooted? With care: nothing is dirty, but %s of "
 		       "acknowledged "
@@ -174,7 +204,7 @@ void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *vol
 	}
 	if (!fvp_dirty_bytes(pools)) {
 		puts("Can this host be rebooted? Yes: nothing is dirty, the origins have every "
-		     "acknowledged write.");
+		     "acknowledged write\n  of the active pools. Of others nothing is known.");
 		return;
 	}
 	fputs("Can this host be rebooted? With care: some acknowledged writes are on flash only: ",
@@ -219,8 +249,12 @@ struct json_object *fvp_json_reboot(const struct fvp_views *pools, const struct 
 					      json_object_new_string(volumes->view[i].dev.name));
 	for (unsigned int i = 0; i < pools->count; i++)
 		waiting += bytes_of(&pools->view[i], "waiting_sectors");
-	json_object_object_add(object, "origins_complete",
-			       json_object_new_boolean(!dirty && !lost));
+	/* Nothing is known of pools that are not active. */
+	if (!dirty && !lost && (!pools->count || unknown(pools, volumes)))
+		json_object_object_add(object, "origins_complete", NULL);
+	else
+		json_object_object_add(object, "origins_complete",
+				       json_object_new_boolean(!dirty && !lost));
 	json_object_object_add(object, "dirty_bytes", json_object_new_int64((int64_t)dirty));
 	json_object_object_add(object, "dirty_volumes", names);
 	json_object_object_add(object, "waiting_bytes", json_object_new_int64((int64_t)waiting));

@@ -3,6 +3,8 @@
 import json
 
 SCRIPT = r'''
+[[ $($fvp status) == *'Of pools that are not active nothing'* ]] || fail "status: $($fvp status)"
+same "$($fvp status --json | jq -c '.reboot.origins_complete, .pools')" $'null\n[]'
 ok $fvp pool create p /dev/lab/flash >/dev/null
 ok $fvp volume attach /dev/lab/origin --name v --mode read-only-cache >/dev/null
 for round in 1 2; do
@@ -19,6 +21,7 @@ def test_status_json(guest):
     done = guest('--disk', 'flash:64M', '--disk', 'origin:16M', script=SCRIPT)
     status = json.loads(done.stdout)
     pool, volume = status['pools'][0], status['volumes'][0]
+    assert status['reboot']['origins_complete'] is True
     assert (pool['name'], pool['health'], pool['volume_names']) == ('p', 'ok', ['v'])
     assert pool['live_sectors'] == 2048
     assert volume['requested'] == volume['effective'] == 'read-only-cache'
