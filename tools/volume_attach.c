@@ -333,15 +333,48 @@ static void report(const struct fvp_attach *attach, bool live, bool json)
 	fvp_json_print(object);
 }
 
+/* Writes that another pool has for the origin would overwrite what comes through this one. */
+static int waiting_elsewhere_check(const struct fvp_attach *attach, const struct fvp_view *pool,
+				   const struct fvp_views *volumes)
+{
+	struct fvp_waiting waiting;
+	int ret = fvp_waiting_load(pool, volumes, &waiting);
+
+	if (ret)
+		return fvp_error(
+			ret,
+			"pool %s may have acknowledged writes of %s, and cannot tell. Stop "
+			"it first (fvp pool stop %s)",
+			pool->dev.name, attach->origin.path, pool->dev.name);
+	if (fvp_waiting_find(&waiting, attach->uuid))
+		ret = fvp_error(FVP_REFUSED,
+				"pool %s may have acknowledged writes of %s that it lacks (%s in "
+				"all). If nobody has written it since, attach it there (--pool %s "
+				"--warm) and they are written to it. Else one of both is lost: fvp "
+				"volume forget %s gives up what is in that pool",
+				pool->dev.name, attach->origin.path, fvp_size_text(waiting.bytes),
+				pool->dev.name, attach->uuid);
+	fvp_waiting_free(&waiting);
+	return ret;
+}
+
 /*
  * The pool may have writes of this volume that the origin lacks: since a power cut, or since
  * an origin failed.  They go to the origin, unless somebody may have written it
  * meanwhile: then neither side is right, and only a person can decide.
  */
-static int waiting_check(struct fvp_attach *attach, const struct fvp_views *volumes)
+static int waiting_check(struct fvp_attach *attach, const struct fvp_views *pools,
+			 const struct fvp_views *volumes)
 {
 	struct fvp_waiting waiting;
-	int ret = fvp_waiting_load(attach->pool, volumes, &waiting);
+	int ret = FVP_OK;
+
+	for (unsigned int i = 0; i < pools->count && !ret; i++)
+		if (&pools->view[i] != attach->pool)
+			ret = waiting_elsewhere_check(attach, &pools->view[i], volumes);
+	if (ret)
+		return ret;
+	ret = fvp_waiting_load(attach->pool, volumes, &waiting);
 
 	if (!ret && fvp_waiting_find(&waiting, attach->uuid)) {
 		attach->waiting = true;
@@ -411,7 +444,7 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 	attach->warm = live ? options->warm : !options->cold;
 	ret = twin_check(attach, pools, volumes);
 	if (!ret)
-		ret = waiting_check(attach, volumes);
+		ret = waiting_check(attach, pools, volumes);
 	if (!ret)
 		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
 	if (!ret && options->replicas)

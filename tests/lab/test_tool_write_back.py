@@ -141,6 +141,9 @@ says "waiting: volume lv ($uuid) on /dev/mapper/lv: 1048576 bytes" $fvp recover 
 drop_caches
 same "$(md5sum </dev/lab/origin)" "$before"
 says "lv ($uuid)" $fvp pool start p /dev/mapper/fl
+ok $fvp pool create q /dev/lab/other >/dev/null
+refused 2 'attach it there (--pool p --warm)' $fvp volume attach lv --pool q
+ok $fvp pool destroy q --yes >/dev/null
 refused 2 'attach it with --warm' $fvp volume attach lv
 refused 2 '--accept-data-loss' $fvp volume forget lv
 says "1 MiB of acknowledged writes of lv ($uuid)" eval "$fvp volume forget lv 2>/dev/null || true"
