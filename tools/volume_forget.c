@@ -177,31 +177,60 @@ static int forget_waiting(const struct fvp_view *pool, const struct fvp_waiting 
 }
 
 /* By its uuid, or by the name that it had when it was attached. */
+static bool is_named(const struct fvp_flash_volume *volume, const char *arg)
+{
+	return !strcmp(volume->uuid, arg) || !strcmp(volume->name, arg);
+}
+
+/* Nothing sees to it that names are unique: disks come and go, and pools. */
+static int refuse_several(const struct fvp_views *pools, const struct fvp_waiting *waiting,
+			  const char *arg)
+{
+	fvp_error(FVP_REFUSED, "several volumes that are not attached are %s:", arg);
+	for (unsigned int p = 0; p < pools->count; p++)
+		for (unsigned int i = 0; i < waiting[p].count; i++)
+			if (is_named(&waiting[p].list[i], arg))
+				fprintf(stderr, "  %s in pool %s\n", waiting[p].list[i].uuid,
+					pools->view[p].dev.name);
+	return fvp_error(FVP_REFUSED,
+			 "say which by its uuid. If more than one pool has that, fvp pool stop the "
+			 "others first. Nothing was changed");
+}
+
 static int forget_unattached(const struct fvp_views *pools, const struct fvp_views *volumes,
 			     const char *arg, bool accept)
 {
-	bool found = false;
+	struct fvp_waiting *waiting = calloc(pools->count + 1, sizeof(*waiting));
+	const struct fvp_flash_volume *volume = NULL;
+	unsigned int found = 0, pool = 0;
 	int ret = FVP_OK;
 
-	for (unsigned int p = 0; p < pools->count && !found && !ret; p++) {
-		struct fvp_waiting waiting;
-
-		ret = fvp_waiting_load(&pools->view[p], volumes, &waiting);
-		for (unsigned int i = 0; i < waiting.count && !found && !ret; i++) {
-			const struct fvp_flash_volume *volume = &waiting.list[i];
-
-			found = !strcmp(volume->uuid, arg) || !strcmp(volume->name, arg);
-			if (found)
-				ret = forget_waiting(&pools->view[p], &waiting, volume, accept);
+	if (!waiting)
+		abort();
+	for (unsigned int p = 0; p < pools->count && !ret; p++) {
+		ret = fvp_waiting_load(&pools->view[p], volumes, &waiting[p]);
+		for (unsigned int i = 0; i < waiting[p].count && !ret; i++) {
+			if (!is_named(&waiting[p].list[i], arg))
+				continue;
+			volume = &waiting[p].list[i];
+			pool = p;
+			found++;
 		}
-		fvp_waiting_free(&waiting);
 	}
-	if (found || ret)
-		return ret;
-	return fvp_error(FVP_ABSENT,
-			 "no volume %s is attached, and no active pool has acknowledged writes for "
-			 "one. If its pool is not active, fvp pool start it first",
-			 arg);
+	if (!ret && found > 1)
+		ret = refuse_several(pools, waiting, arg);
+	else if (!ret && found)
+		ret = forget_waiting(&pools->view[pool], &waiting[pool], volume, accept);
+	else if (!ret)
+		ret = fvp_error(
+			FVP_ABSENT,
+			"no volume %s is attached, and no active pool has acknowledged "
+			"writes for one. If its pool is not active, fvp pool start it first",
+			arg);
+	for (unsigned int p = 0; p < pools->count; p++)
+		fvp_waiting_free(&waiting[p]);
+	free(waiting);
+	return ret;
 }
 
 int fvp_volume_forget(int argc, char **argv)

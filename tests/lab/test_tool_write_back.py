@@ -162,6 +162,19 @@ put $lv c 0 64
 pump eval '[ "$(counter lv origin_state)" = failing ]'
 ok $fvp volume detach lv --leave-dirty >/dev/null
 turn store "0 $n linear /dev/lab/origin 0"
+# In two pools under one name: none is given up for the other.
+ok $fvp pool stop p >/dev/null
+ok $fvp pool create q /dev/lab/other >/dev/null
+turn store "0 $n error"
+ok $fvp volume attach lv --pool q --mode write-back >/dev/null
+put $lv d 0 16
+pump eval '[ "$(counter lv origin_state)" = failing ]'
+ok $fvp volume detach lv --leave-dirty >/dev/null
+turn store "0 $n linear /dev/lab/origin 0"
+ok $fvp pool start p /dev/mapper/fl >/dev/null
+refused 2 "$uuid in pool q" $fvp volume forget lv --accept-data-loss
+refused 2 'say which by its uuid' $fvp volume forget lv
+ok $fvp pool destroy q --yes --accept-data-loss >/dev/null 2>&1
 # Also what has rotted meanwhile: at once, and without a word on lost data of a device that nobody knows.
 ok dd if=/dev/zero of=/dev/lab/flash bs=1M seek=1 count=8 oflag=direct status=none
 begun=$SECONDS
