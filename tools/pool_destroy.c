@@ -56,6 +56,33 @@ static void report_left(const struct fvp_view *pool, const struct fvp_replicas *
 				 replicas->replica[i].uuid, pool->dev.name);
 }
 
+/*
+ * What came since the question was asked may not go with the answer: *view is as the pool is
+ * now, on return, and must be the pool of then with no more of what is only there.
+ */
+static int still_check(const struct fvp_view *then, const struct fvp_views *now,
+		       struct fvp_view **view)
+{
+	struct fvp_pool_table before, after;
+	int ret = fvp_view_pool(now, then->dev.name, view);
+
+	if (ret)
+		return ret;
+	fvp_pool_table_parse(&then->dev, &before);
+	fvp_pool_table_parse(&(*view)->dev, &after);
+	if (strcmp(before.uuid, after.uuid))
+		return fvp_error(FVP_REFUSED,
+				 "%s is another pool by now. Nothing was changed: try again",
+				 then->dev.name);
+	if (fvp_status_number((*view)->status, "dirty_sectors") >
+	    fvp_status_number(then->status, "dirty_sectors"))
+		return fvp_error(FVP_REFUSED,
+				 "pool %s has got acknowledged writes meanwhile. Nothing was "
+				 "changed: see fvp status",
+				 then->dev.name);
+	return fvp_pool_idle_check(*view);
+}
+
 static int dirty_check(const struct fvp_view *pool, bool accept)
 {
 	uint64_t dirty_bytes = fvp_status_number(pool->status, "dirty_sectors") * 512;
@@ -112,7 +139,7 @@ int fvp_pool_destroy(int argc, char **argv)
 	static const struct option known[] = { { "yes", no_argument, NULL, 'y' },
 					       { "accept-data-loss", no_argument, NULL, 'a' },
 					       { 0 } };
-	struct fvp_views pools;
+	struct fvp_views pools, after = { 0 };
 	struct fvp_view *pool;
 	uint64_t clean_bytes;
 	bool yes = false, accept = false, dirty = false;
@@ -139,14 +166,20 @@ int fvp_pool_destroy(int argc, char **argv)
 	if (!ret) {
 		clean_bytes = fvp_status_number(pool->status, "live_sectors") * 512;
 		dirty = fvp_status_number(pool->status, "dirty_sectors");
-		if (!yes)
+		if (!yes) {
 			ret = confirm(pool, clean_bytes, dirty);
+			if (!ret)
+				ret = fvp_views_load(FVP_TARGET_POOL, &after);
+			if (!ret)
+				ret = still_check(pool, &after, &pool);
+		}
 	}
 	if (!ret)
 		ret = destroy(pool);
 	if (!ret)
 		printf("destroyed pool %s: %s of cached content are gone%s\n", argv[optind],
 		       fvp_size_text(clean_bytes), dirty ? "" : "; the origins have all of it");
+	fvp_views_free(&after);
 	fvp_views_free(&pools);
 	return ret;
 }
