@@ -109,15 +109,15 @@ bool fvp_volume_uuid(const struct fvp_device *origin, const struct fvp_dm_device
 
 /*
  * The volume's uuid: the same for the same storage, so that a later attach finds
- * its content.
+ * its content.  False: it is a new one, as nothing tells the origin from others.
  */
-static void choose_uuid(struct fvp_attach *attach, const char *wanted,
+static bool choose_uuid(struct fvp_attach *attach, const char *wanted,
 			const struct fvp_dm_device *dm)
 {
 	uuid_t uuid;
 
 	if (!wanted && fvp_volume_uuid(&attach->origin, dm, attach->uuid))
-		return;
+		return true;
 	if (wanted) {
 		uuid_parse(wanted, uuid);
 	} else {
@@ -127,6 +127,7 @@ static void choose_uuid(struct fvp_attach *attach, const char *wanted,
 			 attach->origin.path);
 	}
 	uuid_unparse_lower(uuid, attach->uuid);
+	return wanted;
 }
 
 static bool is_device(const struct fvp_device *dev, const char *word)
@@ -281,6 +282,49 @@ static void default_name(struct fvp_attach *attach)
 	}
 }
 
+/* known: the uuid is the origin's own. */
+static bool may_be_its_origin(const struct fvp_attach *attach, bool known,
+			      const struct fvp_flash_volume *volume)
+{
+	bool wants_uuid = fvp_waiting_wants_uuid(volume);
+
+	if (!strcmp(volume->name, attach->name))
+		return !known || wants_uuid;
+	return !known && wants_uuid && volume->sectors == attach->origin.sectors;
+}
+
+/*
+ * Writes in a pool may wait for this origin under a uuid that nothing of it tells, and the
+ * volume would come up without them under another: only a person knows.
+ */
+static int unknown_check(const struct fvp_attach *attach, bool known, const struct fvp_views *pools,
+			 const struct fvp_views *volumes)
+{
+	int ret = FVP_OK;
+
+	for (unsigned int p = 0; p < pools->count && !ret; p++) {
+		struct fvp_waiting waiting;
+
+		ret = fvp_waiting_load(&pools->view[p], volumes, &waiting);
+		for (unsigned int i = 0; i < waiting.count && !ret; i++) {
+			const struct fvp_flash_volume *volume = &waiting.list[i];
+
+			if (!may_be_its_origin(attach, known, volume))
+				continue;
+			ret = fvp_error(FVP_REFUSED,
+					"pool %s may have acknowledged writes of volume %s, and "
+					"nothing tells whether %s is its origin. If it is: --uuid "
+					"%s. If it is another one, give it a new uuid (uuidgen "
+					"makes one): --uuid UUID",
+					pools->view[p].dev.name,
+					volume->name[0] ? volume->name : volume->uuid,
+					attach->origin.path, volume->uuid);
+		}
+		fvp_waiting_free(&waiting);
+	}
+	return ret;
+}
+
 /* Destaging of what waited has begun. */
 static void report_waiting(const struct fvp_attach *attach)
 {
@@ -418,7 +462,7 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 	char name[FVP_DM_NAME_BYTES];
 	struct fvp_replicas wanted = { 0 };
 	struct fvp_dm_device dm;
-	bool live = fvp_dm_name_of(attach->origin.major, attach->origin.minor, name);
+	bool known, live = fvp_dm_name_of(attach->origin.major, attach->origin.minor, name);
 	int ret = FVP_OK;
 
 	if (options->replicas) {
@@ -440,9 +484,11 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 	} else {
 		default_name(attach);
 	}
-	choose_uuid(attach, options->uuid, live ? &dm : NULL);
+	known = choose_uuid(attach, options->uuid, live ? &dm : NULL);
 	attach->warm = live ? options->warm : !options->cold;
 	ret = twin_check(attach, pools, volumes);
+	if (!ret && !options->uuid)
+		ret = unknown_check(attach, known, pools, volumes);
 	if (!ret)
 		ret = waiting_check(attach, pools, volumes);
 	if (!ret)

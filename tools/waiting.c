@@ -65,6 +65,12 @@ const struct fvp_flash_volume *fvp_waiting_find(const struct fvp_waiting *waitin
 	return NULL;
 }
 
+/* Those of fvp_volume_uuid() are of version 5, made from a name. */
+bool fvp_waiting_wants_uuid(const struct fvp_flash_volume *volume)
+{
+	return volume->uuid[14] != '5';
+}
+
 void fvp_waiting_names(const struct fvp_waiting *waiting, char *text, size_t text_bytes)
 {
 	size_t used = 0;
@@ -82,19 +88,28 @@ void fvp_waiting_names(const struct fvp_waiting *waiting, char *text, size_t tex
 void fvp_waiting_print(const struct fvp_view *pool, const struct fvp_views *volumes)
 {
 	struct fvp_waiting waiting;
+	bool wants_uuid = false;
 	char names[1024];
 
 	fvp_waiting_load(pool, volumes, &waiting);
 	if (!waiting.volumes)
 		return;
 	fvp_waiting_names(&waiting, names, sizeof(names));
+	for (unsigned int i = 0; i < waiting.count; i++)
+		wants_uuid |= fvp_waiting_wants_uuid(&waiting.list[i]);
 	printf("%s: %u volume%s with %s of acknowledged writes wait%s for %s: %s%s\n"
-	       "  Attach %s before anyone uses the origin: fvp volume attach ORIGIN --warm\n"
-	       "  If an origin will not come back: fvp volume forget NAME\n",
+	       "  Attach %s before anyone uses the origin: fvp volume attach ORIGIN --warm%s\n",
 	       pool->dev.name, waiting.volumes, waiting.volumes > 1 ? "s" : "",
 	       fvp_size_text(waiting.bytes), waiting.volumes > 1 ? "" : "s",
 	       waiting.volumes > 1 ? "their origins" : "its origin",
 	       waiting.count > waiting.volumes ? "among " : "", names[0] ? names : "names unknown",
-	       waiting.volumes > 1 ? "each" : "it");
+	       waiting.volumes > 1 ? "each" : "it", wants_uuid ? ", and" : "");
+	/* A volume of a new uuid would come up without them. */
+	for (unsigned int i = 0; i < waiting.count; i++)
+		if (fvp_waiting_wants_uuid(&waiting.list[i]))
+			printf("    --uuid %s for %s, whose origin does not tell its uuid\n",
+			       waiting.list[i].uuid,
+			       waiting.list[i].name[0] ? waiting.list[i].name : "the one");
+	puts("  If an origin will not come back: fvp volume forget NAME");
 	fvp_waiting_free(&waiting);
 }

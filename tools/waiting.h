@@ -26,6 +26,9 @@ void fvp_waiting_free(struct fvp_waiting *waiting);
 const struct fvp_flash_volume *fvp_waiting_find(const struct fvp_waiting *waiting,
 						const char *uuid);
 
+/* Its uuid was made up, or given: nothing of the origin tells it, so it is to be given again. */
+bool fvp_waiting_wants_uuid(const struct fvp_flash_volume *volume);
+
 /* "data (0d1f...), ...": what they are called, with their uuids. */
 void fvp_waiting_names(const struct fvp_waiting *waiting, char *text, size_t text_bytes);
 

@@ -188,6 +188,24 @@ holds $lv b 0 16
 ok $fvp volume attach lv >/dev/null
 holds $lv b 0 16
 ok $fvp volume detach lv >/dev/null
+
+# An origin that nothing tells from others does not come up without what waits for it.
+ok modprobe brd rd_nr=1 rd_size=$((n / 2))
+ok $fvp volume attach lv --mode write-back --uuid $uuid_a >/dev/null
+turn store "0 $n error"
+put $lv d 0 16
+pump eval '[ "$(counter lv origin_state)" = failing ]'
+ok $fvp volume detach lv --leave-dirty >/dev/null
+turn store "0 $n linear /dev/lab/origin 0"
+says "--uuid $uuid_a for lv" $fvp status
+refused 2 "If it is: --uuid $uuid_a" $fvp volume attach /dev/ram0
+refused 2 "If it is: --uuid $uuid_a" $fvp volume attach /dev/ram0 --name lv
+refused 2 "If it is: --uuid $uuid_a" $fvp volume attach lv --warm
+ok $fvp volume attach lv --warm --uuid $uuid_a >/dev/null
+holds $lv d 0 16
+ok $fvp volume detach lv >/dev/null
+ok $fvp volume attach /dev/ram0 --name r >/dev/null
+ok $fvp volume detach r >/dev/null
 ok $fvp pool destroy p --yes >/dev/null
 '''
 
