@@ -168,6 +168,10 @@ static int detach_now(const struct fvp_view *volume, const struct options *optio
 		ret = check(volume, &table, options);
 	if (!ret && options->keep)
 		ret = keep(volume, &table);
+	/* It may have been kept before, by a detach that was killed. */
+	else if (!ret && fvp_dm_message(volume->dev.name, "forget"))
+		ret = fvp_error(FVP_SYSTEM, "cannot have the content of %s forgotten: %s",
+				volume->dev.name, fvp_dm_why());
 	if (!ret)
 		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
 	return ret;
@@ -228,6 +232,7 @@ int fvp_volume_detach_verb(int argc, char **argv)
 					       { "leave-dirty", no_argument, NULL, 'l' },
 					       { 0 } };
 	struct options options = { 0 };
+	struct fvp_signals signals;
 	struct fvp_views volumes;
 	struct fvp_view *volume;
 	int c, ret;
@@ -246,8 +251,11 @@ int fvp_volume_detach_verb(int argc, char **argv)
 	if (ret)
 		return ret;
 	ret = fvp_view_volume(&volumes, argv[optind], &volume);
+	/* Once it has begun it ends: detached, or as it was. */
+	fvp_signals_hold(&signals);
 	if (!ret)
 		ret = detach(volume, &options);
+	fvp_signals_release(&signals);
 	fvp_views_free(&volumes);
 	return ret;
 }

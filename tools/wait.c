@@ -21,6 +21,7 @@
 #define STUCK_MS 30000 /* an error for so long, with nothing destaged */
 
 static volatile sig_atomic_t interrupted;
+static unsigned int holds; /* one within another */
 
 static void on_signal(int number)
 {
@@ -39,13 +40,15 @@ void fvp_signals_hold(struct fvp_signals *signals)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
-	interrupted = 0;
+	if (!holds++)
+		interrupted = 0;
 	for (int i = 0; i < 3; i++)
 		sigaction(signals_held[i], &action, &signals->old[i]);
 }
 
 void fvp_signals_release(const struct fvp_signals *signals)
 {
+	holds--;
 	for (int i = 0; i < 3; i++)
 		sigaction(signals_held[i], &signals->old[i], NULL);
 }

@@ -95,9 +95,14 @@ same $? 130
 grep -q 'lv is not detached' /tmp/err || fail "no word: $(cat /tmp/err)"
 same "$(counter lv requested)" write-back
 let_go
+# As one leaves it that was killed while it detached with --keep: that is over with the next.
+ok dmsetup message lv 0 keep
 ok $fvp volume detach lv >/dev/null
 same "$(dmsetup table lv)" "0 $n linear $(stat -L -c '%Hr:%Lr' $store) 0"
 holds $lv b 0 16
+ok $fvp volume attach lv >/dev/null
+same "$(word lv live_sectors)" 0
+ok $fvp volume detach lv >/dev/null
 '''
 
 WAITING = SETUP + r'''
