@@ -61,7 +61,9 @@ int fvp_device_find(const char *arg, struct fvp_device *dev)
 		return fvp_error(FVP_REFUSED,
 				 "%s is not a block device (losetup makes one of a file)",
 				 dev->path);
-	fd = open(dev->path, O_RDONLY | O_CLOEXEC);
+	dev->major = major(st.st_rdev);
+	dev->minor = minor(st.st_rdev);
+	fd = fvp_device_open(dev, O_RDONLY);
 	if (fd < 0)
 		return fvp_error(FVP_SYSTEM, "cannot open %s: %s", dev->path, strerror(errno));
 	if (ioctl(fd, BLKGETSIZE64, &bytes) || ioctl(fd, BLKSSZGET, &block) ||
@@ -73,8 +75,6 @@ int fvp_device_find(const char *arg, struct fvp_device *dev)
 				 strerror(error));
 	}
 	close(fd);
-	dev->major = major(st.st_rdev);
-	dev->minor = minor(st.st_rdev);
 	dev->sectors = bytes / 512;
 	dev->block_bytes = (unsigned int)block;
 	dev->read_only = read_only;
@@ -93,13 +93,34 @@ bool fvp_device_number(const char *arg, unsigned int *major_out, unsigned int *m
 	return true;
 }
 
+int fvp_device_open(const struct fvp_device *dev, int flags)
+{
+	char path[FVP_PATH_BYTES];
+	struct stat st;
+	int fd;
+
+	if (dev->fd >= 0)
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", dev->fd);
+	else
+		snprintf(path, sizeof(path), "%s", dev->path);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, &st) && S_ISBLK(st.st_mode) && major(st.st_rdev) == dev->major &&
+	    minor(st.st_rdev) == dev->minor)
+		return fd;
+	close(fd);
+	errno = ENODEV;
+	return -1;
+}
+
 int fvp_device_open_exclusive(struct fvp_device *dev, bool write)
 {
 	char users[512];
 
 	if (write && dev->read_only)
 		return fvp_error(FVP_REFUSED, "%s is read-only", dev->path);
-	dev->fd = open(dev->path, (write ? O_RDWR : O_RDONLY) | O_EXCL | O_CLOEXEC);
+	dev->fd = fvp_device_open(dev, (write ? O_RDWR : O_RDONLY) | O_EXCL);
 	if (dev->fd >= 0)
 		return FVP_OK;
 	if (errno != EBUSY)

@@ -26,6 +26,12 @@ int fvp_device_find(const char *arg, struct fvp_device *dev);
 bool fvp_device_number(const char *arg, unsigned int *major_out, unsigned int *minor_out);
 
 /*
+ * A descriptor of just this device, as open() gives it: what its path leads to may be another one
+ * by now (ENODEV), as udev moves links.  If dev is open already, of what it has open.
+ */
+int fvp_device_open(const struct fvp_device *dev, int flags);
+
+/*
  * Opens it for this program alone, so that nobody mounts it meanwhile.  FVP_REFUSED
  * if someone holds it: the message says who.
  */

@@ -43,7 +43,7 @@ static void *area_alloc(void)
 static int open_direct(const struct fvp_device *dev, int flags)
 {
 	/* The descriptor in dev holds the device; this one only does I/O. */
-	return open(dev->path, flags | O_DIRECT | O_CLOEXEC);
+	return fvp_device_open(dev, flags | O_DIRECT);
 }
 
 /* ---- reading ---- */

@@ -225,7 +225,7 @@ static int dev_open(struct fvp_dev *out, const struct fvp_device *dev, bool mute
 	out->sectors = dev->sectors;
 	out->mute = mute;
 	/* The descriptor in dev holds the device for this program. */
-	out->fd = open(dev->path, (mute ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	out->fd = fvp_device_open(dev, mute ? O_RDONLY : O_RDWR);
 	if (out->fd < 0)
 		return fvp_error(FVP_SYSTEM, "cannot open %s: %s", dev->path, strerror(errno));
 	/* Others have written past the cache. */
