@@ -7,7 +7,6 @@
 #include "io.h"
 #include "lost.h"
 #include "pace.h"
-#include "populate.h"
 #include "request.h"
 
 /* Between attempts when memory is short. */
@@ -21,13 +20,7 @@ static struct fvp_request *commit_request(struct fvp_commit *c)
 /* Tries again, in process context, what waited for room or another write. */
 static void commit_work(struct work_struct *work)
 {
-	struct fvp_request *rq = container_of(work, struct fvp_request, work);
-	struct fvp_volume *vol = rq->volume;
-
-	/* The request may be over, and the volume gone, before this is. */
-	atomic_inc(&vol->busy);
-	fvp_request_redo(rq);
-	fvp_volume_unbusy(vol);
+	fvp_request_redo(container_of(work, struct fvp_request, work));
 }
 
 static void commit_nomem_work(struct work_struct *work)
@@ -92,11 +85,8 @@ static void commit_held_or_redone(struct fvp_volume *vol, struct fvp_request *rq
 static void commit_failed(struct work_struct *work)
 {
 	struct fvp_request *rq = container_of(work, struct fvp_request, work);
-	struct fvp_volume *vol = rq->volume;
 
-	atomic_inc(&vol->busy);
-	commit_held_or_redone(vol, rq);
-	fvp_volume_unbusy(vol);
+	commit_held_or_redone(rq->volume, rq);
 }
 
 /*
@@ -324,7 +314,7 @@ static void commit_flush_work(struct work_struct *work)
 		return;
 	}
 	/* Flash has failed: what it was to make durable goes to the origin first. */
-	commit_failed(work);
+	commit_held_or_redone(vol, rq);
 }
 
 int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)

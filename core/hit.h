@@ -17,12 +17,18 @@ enum fvp_end fvp_read_failed(struct fvp_request *rq);
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq);
 void fvp_request_other_end(struct fvp_request *rq, int error);
 
+bool fvp_read_in_large_blocks(struct fvp_pool *pool, struct fvp_request *rq, u32 offset_sectors);
+
 /*
- * Can flash of large blocks read the request as it is: its place, and its memory?  A guest's
- * device has the origin's blocks, which may be smaller.
+ * Can flash read the request as it is: its place, and its memory?  A guest's device has the
+ * origin's blocks, and those of flash may be larger.
  */
-bool fvp_read_in_blocks(const struct fvp_pool *pool, const struct fvp_request *rq,
-			u32 offset_sectors);
+static __always_inline bool fvp_read_in_blocks(struct fvp_pool *pool, struct fvp_request *rq,
+					       u32 offset_sectors)
+{
+	return pool->device_block_sectors == 1 ||
+	       fvp_read_in_large_blocks(pool, rq, offset_sectors);
+}
 
 /* Notes that this part of the segment was read. */
 static __always_inline void fvp_segment_hit_note(struct fvp_pool *pool, struct fvp_segment *seg,
@@ -63,8 +69,7 @@ static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct 
 		return fvp_read_slow(vol, rq, pin);
 	seg = &pool->segments[addr >> pool->segment_shift];
 	offset = (u32)addr & (pool->segment_sectors - 1);
-	if (unlikely(READ_ONCE(seg->ram)) ||
-	    (pool->device_block_sectors != 1 && !fvp_read_in_blocks(pool, rq, offset)))
+	if (unlikely(READ_ONCE(seg->ram)) || !fvp_read_in_blocks(pool, rq, offset))
 		return fvp_read_slow(vol, rq, pin);
 	fvp_segment_hit_note(pool, seg, offset);
 	return fvp_read_remap(vol, rq, pin, seg, offset);

@@ -105,7 +105,7 @@ void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq);
  * Does every piece of memory that the request's data is in begin and end at a multiple of so
  * many sectors?  A device with blocks of that size takes it only then.
  */
-bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors);
+bool fvp_host_request_in_blocks(struct fvp_request *rq, u32 block_sectors);
 
 /*
  * Called from within fvp_request_map(), before anything touches the request's

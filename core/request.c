@@ -87,8 +87,7 @@ static noinline enum fvp_map read_miss(struct fvp_volume *vol, struct fvp_reques
 	return fvp_request_origin(vol, rq);
 }
 
-bool fvp_read_in_blocks(const struct fvp_pool *pool, const struct fvp_request *rq,
-			u32 offset_sectors)
+bool fvp_read_in_large_blocks(struct fvp_pool *pool, struct fvp_request *rq, u32 offset_sectors)
 {
 	u32 block_sectors = pool->device_block_sectors;
 
@@ -109,7 +108,7 @@ static enum fvp_map read_data(struct fvp_volume *vol, struct fvp_request *rq, in
 	ram = READ_ONCE(seg->ram);
 	if (ram)
 		return read_ram(vol, rq, pin, ram, offset);
-	if (pool->device_block_sectors != 1 && !fvp_read_in_blocks(pool, rq, offset))
+	if (!fvp_read_in_blocks(pool, rq, offset))
 		return fvp_read_bounce(vol, rq, pin, seg, offset);
 	return fvp_read_remap(vol, rq, pin, seg, offset);
 }
@@ -201,6 +200,8 @@ void fvp_request_redo(struct fvp_request *rq)
 	struct fvp_volume *vol = rq->volume;
 	enum fvp_map map;
 
+	/* The request may be over, and the volume gone, before this is. */
+	atomic_inc(&vol->busy);
 	switch (rq->op) {
 	case FVP_REQ_READ:
 		/* Held for a rescue: no flash serves the volume any more. */
@@ -215,6 +216,7 @@ void fvp_request_redo(struct fvp_request *rq)
 	}
 	if (map == FVP_MAP_REMAP)
 		fvp_host_forward(rq);
+	fvp_volume_unbusy(vol);
 }
 
 enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)

@@ -279,7 +279,8 @@ static void back_begin(struct fvp_volume *vol)
 	bool wanted = back_wanted(vol);
 	LIST_HEAD(held);
 
-	if (READ_ONCE(vol->pool->health) == FVP_POOL_FAILED || (!wanted && !vol->dirty.entries))
+	if (!vol->active || fvp_volume_back_stopped(vol) ||
+	    READ_ONCE(vol->pool->health) == FVP_POOL_FAILED || (!wanted && !vol->dirty.entries))
 		return;
 	/* Before the first write: whoever finds the flash must know. */
 	state_note(vol, FVP_VOLUME_ACTIVE, FVP_VOLUME_MAY_BE_DIRTY);
@@ -309,7 +310,7 @@ void fvp_volume_back_ended(struct fvp_volume *vol)
 	if (line && !vol->saved)
 		state_note(vol, line->state, 0);
 	/* The leg set may have become what the mode wants, meanwhile. */
-	if (back_wanted(vol) && !fvp_volume_back_stopped(vol) && vol->active)
+	if (back_wanted(vol))
 		back_begin(vol);
 out:
 	mutex_unlock(&pool->super_mutex);
@@ -435,8 +436,7 @@ void fvp_volume_drain_undo(struct fvp_volume *vol)
 
 	mutex_lock(&pool->super_mutex);
 	vol->suspending = false;
-	if (vol->active && !vol->without_back)
-		back_begin(vol);
+	back_begin(vol);
 	mutex_unlock(&pool->super_mutex);
 }
 
@@ -461,8 +461,7 @@ static void without_back_end(struct fvp_volume *vol)
 	spin_lock(&vol->lock);
 	vol->without_back--;
 	spin_unlock(&vol->lock);
-	if (vol->active && !fvp_volume_back_stopped(vol))
-		back_begin(vol);
+	back_begin(vol);
 	mutex_unlock(&pool->super_mutex);
 }
 
@@ -509,8 +508,7 @@ void fvp_volume_resume(struct fvp_volume *vol)
 	vol->active = true;
 	vol->suspending = false;
 	fvp_destage_start(vol);
-	if (!vol->without_back)
-		back_begin(vol);
+	back_begin(vol);
 	if (READ_ONCE(pool->health) == FVP_POOL_FAILED)
 		fvp_volume_rescue(vol);
 	serving_update(vol);

@@ -232,7 +232,7 @@ void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq)
 	memcpy(part_of(rq)->data, mem, rq->len_sectors * FVP_SECTOR_BYTES);
 }
 
-bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors)
+bool fvp_host_request_in_blocks(struct fvp_request *rq, u32 block_sectors)
 {
 	return true;
 }

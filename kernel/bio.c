@@ -93,15 +93,18 @@ static struct bvec_iter request_iter(const struct fvp_bio *fb)
 	};
 }
 
-bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors)
+bool fvp_host_request_in_blocks(struct fvp_request *rq, u32 block_sectors)
 {
-	const struct fvp_bio *fb = container_of(rq, struct fvp_bio, rq);
+	struct fvp_bio *fb = to_fvp_bio(rq);
 	u32 mask = (block_sectors << SECTOR_SHIFT) - 1;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
-	__bio_for_each_segment(bv, fb->bio, iter, request_iter(fb)) if ((bv.bv_offset | bv.bv_len) &
-									mask) return false;
+	__bio_for_each_segment(bv, fb->bio, iter, request_iter(fb))
+	{
+		if ((bv.bv_offset | bv.bv_len) & mask)
+			return false;
+	}
 	return true;
 }
 

@@ -343,14 +343,15 @@ out:
 
 void fvp_runtime_put(struct fvp_runtime *runtime)
 {
+	bool last;
+
 	mutex_lock(&fvp_registry_mutex);
+	last = !--runtime->refs;
 	/* Its devices are its own until nothing is on its way to them any more. */
-	runtime->closing = !--runtime->refs;
-	if (!runtime->closing) {
-		mutex_unlock(&fvp_registry_mutex);
-		return;
-	}
+	runtime->closing = last;
 	mutex_unlock(&fvp_registry_mutex);
+	if (!last)
+		return;
 
 	/* Waits for I/O that may hang: other pools must not wait for that. */
 	fvp_pool_close(runtime->pool);

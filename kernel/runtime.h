@@ -24,7 +24,10 @@
 #include "device.h"
 #include "pool.h"
 
-/* Protects both registries and the reference counts; sleeps, held over the opening of a pool. */
+/*
+ * Protects both registries and the reference counts; sleeps, held over the opening of a pool and
+ * the attach and detach of a volume.
+ */
 extern struct mutex fvp_registry_mutex;
 
 /* A table whose watchers want to hear of events. */
@@ -88,7 +91,6 @@ void fvp_watch_remove(struct fvp_watch *watch);
 struct fvp_attachment {
 	struct list_head node; /* in the registry; fvp_registry_mutex */
 	u32 refs; /* fvp_registry_mutex */
-	bool closing; /* nobody has it, its pool is being closed; fvp_registry_mutex */
 	uuid_t uuid;
 	dev_t md_devt; /* the mapped device that is this volume */
 	dev_t origin_devt;

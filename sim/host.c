@@ -208,9 +208,9 @@ static void part_send(struct part *part)
 		   part);
 }
 
-bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors)
+bool fvp_host_request_in_blocks(struct fvp_request *rq, u32 block_sectors)
 {
-	return !container_of(rq, const struct part, rq)->pieces;
+	return !part_of(rq)->pieces;
 }
 
 void fvp_host_accept(struct fvp_request *rq, u32 len_sectors)

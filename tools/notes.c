@@ -177,28 +177,25 @@ static const char *unknown(const struct fvp_views *pools, const struct fvp_views
 void fvp_print_reboot(const struct fvp_views *pools, const struct fvp_views *volumes)
 {
 	uint64_t lost = lost_bytes(volumes);
+	const char *comma = "", *untold = unknown(pools, volumes);
 	bool attached = false, waits = false;
-	const char *comma = "";
 
-	if (unknown(pools, volumes)) {
+	if (untold) {
 		printf("Can this host be rebooted? Not known: the kernel does not give the state "
-		       "of "
-		       "%s (dmesg may say why).\n",
-		       unknown(pools, volumes));
+		       "of %s (dmesg may say why).\n",
+		       untold);
 		return;
 	}
 	if (!pools->count) {
 		puts("Can this host be rebooted? No pool is active that would hinder it. Of pools "
 		     "that are not active nothing\n  is known: before anyone uses an origin of "
-		     "one, "
-		     "fvp pool start it.");
+		     "one, fvp pool start it.");
 		return;
 	}
 	if (lost && !fvp_dirty_bytes(pools)) {
 		printf("Can this host be rebooted? With care: nothing is dirty, but %s of "
-		       "acknowledged "
-		       "writes are LOST\n  and their origins lack them. To see which: fvp volume "
-		       "forget NAME\n",
+		       "acknowledged writes are LOST\n  and their origins lack them. To see which: "
+		       "fvp volume forget NAME\n",
 		       fvp_size_text(lost));
 		return;
 	}

@@ -159,21 +159,19 @@ static int detach_on_top(const struct fvp_view *volume)
 	return FVP_OK;
 }
 
-static int detach_now(const struct fvp_view *volume, const struct options *options)
+static int detach_now(const struct fvp_view *volume, const struct fvp_volume_table *table,
+		      const struct options *options)
 {
-	struct fvp_volume_table table;
-	int ret = fvp_volume_table_parse(&volume->dev, &table);
+	int ret = check(volume, table, options);
 
-	if (!ret)
-		ret = check(volume, &table, options);
 	if (!ret && options->keep)
-		ret = keep(volume, &table);
+		ret = keep(volume, table);
 	/* It may have been kept before, by a detach that was killed. */
 	else if (!ret && fvp_dm_message(volume->dev.name, "forget"))
 		ret = fvp_error(FVP_SYSTEM, "cannot have the content of %s forgotten: %s",
 				volume->dev.name, fvp_dm_why());
 	if (!ret)
-		ret = table.live ? detach_live(volume, &table) : detach_on_top(volume);
+		ret = table->live ? detach_live(volume, table) : detach_on_top(volume);
 	return ret;
 }
 
@@ -192,7 +190,7 @@ static int detach_drained(const char *name, const char *uuid, const struct optio
 	if (!ret && strcmp(table.uuid, uuid))
 		ret = fvp_error(FVP_REFUSED, "%s is another volume by now. Try again", name);
 	if (!ret)
-		ret = detach_now(volume, options);
+		ret = detach_now(volume, &table, options);
 	fvp_views_free(&volumes);
 	return ret;
 }
@@ -202,14 +200,14 @@ static int detach(const struct fvp_view *volume, const struct options *options)
 	const char *name = volume->dev.name;
 	struct fvp_volume_table table;
 	bool left = false;
-	int ret;
+	int ret = fvp_volume_table_parse(&volume->dev, &table);
 
+	if (ret)
+		return ret;
 	if (options->leave_dirty) {
-		ret = detach_now(volume, options);
+		ret = detach_now(volume, &table, options);
 	} else {
-		ret = fvp_volume_table_parse(&volume->dev, &table);
-		if (!ret)
-			ret = check(volume, &table, options);
+		ret = check(volume, &table, options);
 		if (ret)
 			return ret;
 		ret = drain(volume, &left);

@@ -187,7 +187,7 @@ void fvp_host_mem_to_request(const void *mem, struct fvp_request *rq)
 	abort();
 }
 
-bool fvp_host_request_in_blocks(const struct fvp_request *rq, u32 block_sectors)
+bool fvp_host_request_in_blocks(struct fvp_request *rq, u32 block_sectors)
 {
 	abort();
 }
