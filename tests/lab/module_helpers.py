@@ -49,10 +49,11 @@ turn() {
 	ok dmsetup suspend --noflush --nolockfs "$1"
 	ok dmsetup resume "$1"
 }
-# Targets that fail reads of a DEVICE alone, or writes alone, for tables; @ is the place on it. dm-flakey does the first from 6.6 on.
-bad() { [ -e /dev/mapper/bad ] || ok dmsetup create bad --table "0 $(size "$1") error"; }
-no_reads() { bad "$1" && echo "delay /dev/mapper/bad @ 0 $1 @ 0"; }
-no_writes() { bad "$1" && echo "delay $1 @ 0 /dev/mapper/bad @ 0"; }
+# no_reads DEVICE [PLACE]: a target, for a table, that fails reads of the device alone; no_writes: writes alone. dm-flakey does
+# the first from 6.6 on.
+no_io() { [ -e /dev/mapper/no-io ] || ok dmsetup create no-io --table "0 $(size "$1") error"; }
+no_reads() { no_io "$1" && echo "delay /dev/mapper/no-io ${2-0} 0 $1 ${2-0} 0"; }
+no_writes() { no_io "$1" && echo "delay $1 ${2-0} 0 /dev/mapper/no-io ${2-0} 0"; }
 # is_origin VOLUME ORIGIN: the volume reads what the origin has; first what was cached, then what this has filled.
 is_origin() {
 	local round

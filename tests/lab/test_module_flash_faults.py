@@ -52,8 +52,7 @@ ok dmsetup create fl --table "$linear"
 # Reads fail: the origin serves them, and the pool stays.
 up /dev/mapper/fl $origin
 guest_load
-fails=$(no_reads /dev/lab/flash)
-turn fl "0 $n ${fails//@/0}"
+turn fl "0 $n $(no_reads /dev/lab/flash)"
 holds $v a 0 64
 loading
 turn fl "$linear"
@@ -68,8 +67,7 @@ ok dmsetup remove p
 # Writes fail.
 up /dev/mapper/fl $origin
 guest_load
-fails=$(no_writes /dev/lab/flash)
-turn fl "0 $n ${fails//@/0}"
+turn fl "0 $n $(no_writes /dev/lab/flash)"
 failed
 # It takes writes again: it is never believed again, and what it held is void.
 turn fl "$linear"
@@ -97,12 +95,10 @@ m=$(size $origin)
 ok dmsetup create ori --table "0 $m linear $origin 0"
 up /dev/mapper/fl /dev/mapper/ori
 pump eval '[ "$(word v live_sectors)" = 8192 ]'
-fails=$(no_reads $origin)
-turn ori "0 $m ${fails//@/0}"
+turn ori "0 $m $(no_reads $origin)"
 holds $v a 0 64
 pages $v 2000 1 2>/dev/null && fail 'a read error was hidden'
-fails=$(no_writes $origin)
-turn ori "0 $m ${fails//@/0}"
+turn ori "0 $m $(no_writes $origin)"
 put $v z 4 4 2>/dev/null && fail 'a write error was hidden'
 dd if=/dev/zero of=$v bs=4k seek=2000 count=1 oflag=direct status=none 2>/dev/null && fail 'a write error was hidden'
 turn ori "0 $m error"

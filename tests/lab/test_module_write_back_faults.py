@@ -51,7 +51,7 @@ FLASH = SETUP + r'''
 modprobe dm-delay || fail 'this kernel has no dm-delay'
 m=$(size /dev/lab/flash)
 good='linear /dev/lab/flash @'
-no_reads=$(no_reads /dev/lab/flash) no_writes=$(no_writes /dev/lab/flash)
+no_reads=$(no_reads /dev/lab/flash @) no_writes=$(no_writes /dev/lab/flash @)
 ok dmsetup create fl --table "0 $m ${good/@/0}"
 ok dmsetup create ori --table "0 $n linear /dev/lab/origin 0"
 # flawed SEGMENT PART REST: flash of which this segment and the next, 2 MiB, are PART, and all else is REST.
@@ -146,7 +146,7 @@ pool=$(dmsetup table p)
 hold
 put $v d 0 16
 slow_load
-turn fl "0 $m ${no_writes//@/0}"
+turn fl "0 $m $(no_writes /dev/lab/flash)"
 pump is failed p health
 loading
 pump is 1 v draining

@@ -169,8 +169,7 @@ ok dmsetup suspend --noflush --nolockfs store
 $fvp recover /dev/mapper/rr --origin $uuid=/dev/mapper/lv >/tmp/out 2>&1 &
 job=$!
 sleep $((3 * slowdown)) # it waits for the origin with its first batch
-table=$(no_writes $ra)
-turn rr "0 $r ${table//@/0}"
+turn rr "0 $r $(no_writes $ra)"
 ok dmsetup resume store
 wait $job
 same $? 5
