@@ -81,12 +81,6 @@ static int simple(int type, const char *name)
 
 	if (!dmt)
 		return FVP_SYSTEM;
-	if (type == DM_DEVICE_SUSPEND)
-		/*
-		 * No file system is frozen: the data stays where it is, only
-		 * the way to it changes.
-		 */
-		dm_task_skip_lockfs(dmt);
 	return finish(dmt, false, 0) ? FVP_SYSTEM : FVP_OK;
 }
 
@@ -98,6 +92,10 @@ static int simple_udev(int type, const char *name)
 	if (!dmt)
 		return FVP_SYSTEM;
 	if (type == DM_DEVICE_RESUME)
+		/*
+		 * No file system is frozen by the suspend that comes before: the data
+		 * stays where it is, only the way to it changes.
+		 */
 		dm_task_skip_lockfs(dmt);
 	if (type == DM_DEVICE_REMOVE)
 		dm_task_retry_remove(dmt); /* udev may look at it for a moment */
@@ -115,11 +113,6 @@ static int simple_udev(int type, const char *name)
 int fvp_dm_clear(const char *name)
 {
 	return simple(DM_DEVICE_CLEAR, name);
-}
-
-int fvp_dm_suspend(const char *name)
-{
-	return simple(DM_DEVICE_SUSPEND, name);
 }
 
 int fvp_dm_resume(const char *name)
@@ -235,7 +228,7 @@ int fvp_dm_swap(const char *name, const struct fvp_dm_table *new_table,
 	int ret = FVP_SYSTEM;
 
 	*restored = true;
-	/* Ended between suspend and resume it would leave all I/O held. */
+	/* Ended before it is back on the old table, after a failure, it would leave all I/O held. */
 	fvp_signals_hold(&signals);
 	/*
 	 * This program may itself live on the device: while its I/O is held,
@@ -245,23 +238,21 @@ int fvp_dm_swap(const char *name, const struct fvp_dm_table *new_table,
 	if (fvp_dm_load(name, new_table))
 		goto out;
 	start_us = now_us();
-	if (fvp_dm_suspend(name)) {
-		snprintf(first_why, sizeof(first_why), "%s", why);
-		fvp_dm_clear(name);
-		goto out_first;
-	}
+	/*
+	 * With a table loaded the kernel suspends the device itself: one call, so that
+	 * nothing that ends this program comes between the two, SIGKILL included.
+	 */
 	if (!fvp_dm_resume(name)) {
 		*held_us = now_us() - start_us;
 		ret = FVP_OK;
 		goto out;
 	}
-	/* Suspended, and perhaps on the new table already: back to the old one. */
+	/* Perhaps suspended, perhaps on the new table already: back to the old one. */
 	snprintf(first_why, sizeof(first_why), "%s", why);
 	if (fvp_dm_load(name, old_table) || fvp_dm_resume(name)) {
 		*restored = false;
 		fvp_dm_resume(name);
 	}
-out_first:
 	snprintf(why, sizeof(why), "%s", first_why);
 out:
 	munlockall();

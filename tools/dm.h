@@ -73,8 +73,8 @@ int fvp_dm_create_hidden(const char *name, const char *uuid, const struct fvp_dm
 int fvp_dm_create(const char *name, const char *uuid, const struct fvp_dm_table *table);
 int fvp_dm_load(const char *name, const struct fvp_dm_table *table);
 int fvp_dm_clear(const char *name); /* drops a loaded table that was not resumed */
-int fvp_dm_suspend(const char *name); /* I/O in flight ends, new I/O waits */
-int fvp_dm_resume(const char *name); /* with the loaded table, if there is one */
+/* With the loaded table, if there is one: I/O in flight ends first, new I/O waits meanwhile. */
+int fvp_dm_resume(const char *name);
 int fvp_dm_remove(const char *name);
 /* Also FVP_REFUSED: the target is busy with such a thing already. */
 int fvp_dm_message(const char *name, const char *message);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Proves that a live attach that cannot be done leaves the device running on its old table, and nothing behind."""
+"""Proves that a live attach that cannot be done leaves the device running on its old table, and nothing behind; and that
+one that is killed leaves it running, too."""
 
 SCRIPT = r'''
 ok dmsetup create lv --table "0 32768 linear /dev/lab/origin 0"
@@ -36,6 +37,33 @@ ok dmsetup suspend lv
 refused 2 'suspended' $fvp volume attach lv
 ok dmsetup resume lv
 as_before
+
+# Killed wherever it is: I/O goes on, and the next try finds nothing in its way.
+killed=0 ended=0
+for verb in attach detach; do
+	# How long it takes by itself, in ms.
+	[ $verb = attach ] || ok $fvp volume attach lv >/dev/null
+	begun=$(date +%s%3N)
+	ok $fvp volume $verb lv >/dev/null
+	took=$(($(date +%s%3N) - begun))
+	[ $verb = detach ] || ok $fvp volume detach lv >/dev/null
+	for part in $(seq 1 18); do
+		[ $verb = attach ] || $fvp volume attach lv >/dev/null || fail "attach before a detach: $?"
+		$fvp volume $verb lv >/dev/null 2>&1 &
+		sleep "$(printf '%d.%03d' $((took * part / 12000)) $((took * part / 12 % 1000)))"
+		kill -9 $! 2>/dev/null
+		wait $! 2>/dev/null && ended=$((ended + 1)) || killed=$((killed + 1))
+		same "$(dmsetup info -c --noheadings -o suspended lv)" Active
+		ok timeout 20 dd if=/dev/zero of=/dev/mapper/lv bs=4k count=4 oflag=direct status=none
+		dmsetup clear lv
+		[ "$(dmsetup table lv)" = "$table" ] || $fvp volume detach lv >/dev/null || fail "detach after kill -9: $?"
+	done
+done
+echo "killed $killed times, $ended had ended"
+[ $killed -ge 5 ] && [ $ended -ge 5 ] || fail "killed $killed times, $ended had ended: neither may be rare"
+[ ! -e /dev/mapper/lv-fvp-origin ] || ok dmsetup remove lv-fvp-origin
+as_before
+
 ok dmsetup create mp --table "0 32768 crypt aes-xts-plain64 $(printf '%064d' 7) 0 /dev/lab/other 0"
 refused 2 'type crypt' $fvp volume attach mp
 same "$($fvp volume show --json | jq length)" 0
