@@ -41,6 +41,13 @@ const char *fvp_replica_words(const struct fvp_replica *replica);
 /* Its device, or else its uuid. */
 const char *fvp_replica_name(const struct fvp_replica *replica);
 
+/*
+ * Until this program ends no other one changes which replicas a pool has.  Comes before
+ * the pool is looked at: a table made from an old look would drop what another one added.
+ * Waits for that one.  FVP_OK, or FVP_SYSTEM with a message.
+ */
+int fvp_replicas_lock(void);
+
 /* Gives the pool's device a table with this replica (NULL: none) and without that of uuid. */
 int fvp_replica_reload(const struct fvp_view *pool, const struct fvp_device *add, const char *uuid);
 

@@ -87,6 +87,9 @@ int fvp_replica_add(int argc, char **argv)
 
 	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 2)
 		return fvp_usage("name a pool and one device");
+	ret = fvp_replicas_lock();
+	if (ret)
+		return ret;
 	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
 	if (!ret)
 		ret = fvp_view_pool(&pools, argv[optind], &pool);

@@ -163,6 +163,8 @@ int fvp_replica_create(int argc, char **argv)
 	struct fvp_view *pool;
 	int ret = parse(argc, argv, &take);
 
+	if (!ret && !take.dry_run)
+		ret = fvp_replicas_lock();
 	if (ret)
 		return ret;
 	ret = fvp_views_load(FVP_TARGET_POOL, &pools);

@@ -3,15 +3,42 @@
  * Changing which replicas an active pool has: its table, who wants them, and whether a
  * superblock fits.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "dm.h"
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "pool.h"
 #include "replica.h"
+
+/* In a directory that only root writes, so that nobody else can hold it. */
+#define LOCK_PATH "/run/fvp-replica.lock"
+
+int fvp_replicas_lock(void)
+{
+	int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return fvp_error(FVP_SYSTEM, "cannot open " LOCK_PATH ": %s", strerror(errno));
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return FVP_OK;
+	fprintf(stderr, "fvp: waiting for another fvp replica to end\n");
+	while (flock(fd, LOCK_EX)) {
+		int error = errno;
+
+		if (error == EINTR)
+			continue;
+		close(fd);
+		return fvp_error(FVP_SYSTEM, "cannot lock " LOCK_PATH ": %s", strerror(error));
+	}
+	return FVP_OK;
+}
 
 /*
  * By what the module uses, and not by the table: that may name devices which have gone,

@@ -95,6 +95,14 @@ says '1 flash device, 2 replicas' $fvp pool start p $rb $flash $ra
 ok in_sync $ra
 ok in_sync $rb
 ok $fvp pool stop p
+# Two added at the same time: neither drops the other one from the pool's table.
+$fvp pool start p $flash >/dev/null 2>&1 || fail "no start without replicas: $?"
+$fvp replica add p $ra >/dev/null &
+ok $fvp replica add p $rb >/dev/null
+ok wait $!
+pump in_sync $ra
+pump in_sync $rb
+ok $fvp pool stop p
 says "has a replica $b" $fvp pool start p $ra $flash
 ok is $b 'out: its device is not there'
 refused 2 'is of pool p, which is active' $fvp recover $rb
