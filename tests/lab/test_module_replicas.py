@@ -5,6 +5,7 @@ every acknowledged write to its origin, in order, interrupted and repeated."""
 import random
 import re
 
+from conftest import SLOWDOWN
 from module_helpers import HELPERS
 
 POWER_CUT = 75
@@ -173,7 +174,7 @@ def test_module_replica_faults(guest):
 
 
 def test_module_replica_recovery(guest, tmp_path):
-    seconds = random.Random(1).uniform(4, 8)
+    seconds = random.Random(1).uniform(4, 8) * SLOWDOWN
     done = guest('--keep', str(tmp_path), '--kill-on', 'POWER-CUT', *CUT_DISKS, status=POWER_CUT,
                  script=FIRST.replace('SECONDS', f'{seconds:.2f}'))
     acknowledged = max(int(n) + 1 for n in re.findall(r'^v (\d+)$', done.stdout, re.M))
