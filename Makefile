@@ -27,6 +27,7 @@ help:
 	@echo 'make tools            out/fvp, the command-line tool'
 	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
 	@echo 'make check-unit | check-sim [SEEDS=N] | check-fuzz | fuzz [SECONDS=N] | style'
+	@echo 'make hitrate [HITRATE="--percent N,N TRACE…"]  hit rates beside LRU, SIEVE, S3-FIFO and the optimum (docs/policy.md)'
 	@echo 'make coverage         lines and branches of core/ that tests run, and their floors'
 	@echo 'make format           clang-format in place'
 

@@ -60,6 +60,12 @@ $(USER_OUT)/fvp-sim: $(SIM_OBJS)
 $(USER_OUT)/fvp-sim-asan: $(SIM_ASAN_OBJS)
 	$(USER_CC) $(USER_CFLAGS) $(ASAN_CFLAGS) $^ -o $@
 
+# Core's hit rates beside other policies'.
+HITRATE_SRCS = $(SHIM_SRCS) $(CORE_SRCS) $(wildcard sim/hitrate/*.c)
+
+$(USER_OUT)/fvp-hitrate: $(call user_objs,plain,$(HITRATE_SRCS))
+	$(USER_CC) $(USER_CFLAGS) $^ -lm -o $@
+
 $(USER_OUT)/unit: $(UNIT_OBJS)
 	$(USER_CC) $(USER_CFLAGS) $^ -o $@
 
@@ -80,7 +86,7 @@ $(foreach n,$(FUZZ_NAMES),$(eval $(call fuzz_target,$(n))))
 $(USER_OUT)/fuzz-seeds: $(call user_objs,plain,$(wildcard fuzz/seeds*.c) $(FUZZ_IMAGE_SRCS))
 	$(USER_CC) $(USER_CFLAGS) $^ -o $@
 
-.PHONY: check-unit check-sim check-sim-asan check-defects check-fuzz fuzz fuzz-corpus
+.PHONY: check-unit check-sim check-sim-asan check-defects check-fuzz fuzz fuzz-corpus hitrate
 .SECONDARY:
 
 check-unit: $(USER_OUT)/unit-asan
@@ -91,6 +97,12 @@ check-sim: $(USER_OUT)/fvp-sim
 
 check-sim-asan: $(USER_OUT)/fvp-sim-asan
 	ASAN_OPTIONS=detect_stack_use_after_return=0 $< --seeds 1..$(SEEDS) --jobs $(JOBS)
+
+# Of what it prints, that nobody beats the optimum is checked.
+HITRATE ?= --percent 10,20,50 zipf zipf-writes scan loop shift mixed
+
+hitrate: $(USER_OUT)/fvp-hitrate
+	$< $(HITRATE)
 
 check-defects: $(USER_OUT)/fvp-sim
 	sim/check-defects.sh $<

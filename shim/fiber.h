@@ -37,6 +37,7 @@ struct shim_sched_params {
 	u32 stall_ns_max;
 	u32 step_ns_max; /* virtual time of one step */
 	bool in_order; /* the longest waiting fiber runs next */
+	bool endless; /* a run of many steps is none that hangs */
 };
 
 /* Begins a run.  Clock at 1 s.  Everything of an earlier run must be gone. */
