@@ -317,6 +317,23 @@ static bool log_may_go_on(struct fvp_pool *pool, enum fvp_log_class class)
 	return class == FVP_LOG_WRITE || log->dirty_segments < max;
 }
 
+/*
+ * May an append of that class go to the current segment, which has room?  The last one is
+ * the destager's alone: without room for its watermarks nothing would ever come free.  And
+ * a segment that another class has begun must not become one more with dirty data than
+ * there may be.  log->lock held.
+ */
+static bool log_may_stay(struct fvp_pool *pool, enum fvp_log_class class, bool dirty)
+{
+	struct fvp_log *log = &pool->log;
+
+	if (class == FVP_LOG_DESTAGE)
+		return true;
+	if (unlikely(!log->next && log->dirty_entries && !fvp_segment_free_count(pool)))
+		return false;
+	return !dirty || log->cur->dirty || log->dirty_segments < pool->dirty_segments_max;
+}
+
 /* The next segment becomes the current one; there is a next.  log->lock held. */
 static void log_next(struct fvp_pool *pool, struct fvp_log_record **closed)
 {
@@ -356,7 +373,7 @@ bool fvp_log_turn(struct fvp_pool *pool, u8 leg_bit)
  * -EAGAIN.  What must be submitted for that is returned in *closed.
  */
 static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_class class,
-			 struct fvp_log_record **closed, u32 *offset)
+			 bool dirty, struct fvp_log_record **closed, u32 *offset)
 {
 	struct fvp_log *log = &pool->log;
 	struct fvp_log_record *open = log->open;
@@ -372,6 +389,8 @@ static int log_make_room(struct fvp_pool *pool, u32 data_sectors, enum fvp_log_c
 		log_next(pool, closed);
 		/* An empty one has room for any, behind the header of a record. */
 		*offset = data_align(pool, log->pos + pool->block_sectors, data_sectors);
+	} else if (!log_may_stay(pool, class, dirty)) {
+		return -EAGAIN;
 	}
 	if (!log->open && !record_open(pool))
 		return -EAGAIN;
@@ -426,7 +445,7 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 	spin_lock_irq(&log->lock);
 	err = READ_ONCE(pool->health) == FVP_POOL_FAILED || pool->stopping
 		      ? -EIO
-		      : log_make_room(pool, padded, class, closed, &offset);
+		      : log_make_room(pool, padded, class, dirty, closed, &offset);
 	if (unlikely(err)) {
 		if (err == -EAGAIN && waiter && list_empty(&waiter->node))
 			list_add_tail(&waiter->node, &log->waiters);

@@ -66,3 +66,48 @@ TEST(reclaim_pinned_full, "more pinned segments than a superblock lists: the tai
 	machine_crash();
 	machine_free();
 }
+
+static void tombstone_append(u64 lba)
+{
+	struct fvp_append append = {
+		.lba = lba, .volume = vol->core->id, .len_sectors = 1, .kind = FVP_ENTRY_TOMBSTONE
+	};
+
+	if (!fvp_log_reserve(sim.pool, &append, FVP_LOG_WRITE, NULL))
+		fvp_log_commit(sim.pool, &append, 0, false);
+}
+
+TEST(reclaim_dirty_limit,
+     "dirty data does not get into segments beyond its limit behind what else begins them")
+{
+	static struct io write[600];
+	struct fvp_log *log;
+	u32 n;
+
+	start(1, 30);
+	log = &sim.pool->log;
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	oracle_write_back(vol->oracle);
+	/* Slow, and not long enough to count as stuck: then it would leave a quarter to others. */
+	vol->origin->stall_until_ns = shim_now_ns() + 20 * NSEC_PER_SEC;
+	for (n = 0; n < ARRAY_SIZE(write) && vol->inflight < 8; n++) {
+		struct fvp_segment *cur = log->cur;
+
+		/* Another volume's tombstones, say, until the next segment begins. */
+		for (u32 i = 0; i < 300 && log->cur == cur; i++) {
+			tombstone_append(19000);
+			run_ns(100 * NSEC_PER_USEC);
+		}
+		write[n] = (struct io){ FVP_REQ_WRITE, n * 8, 1 };
+		shim_fiber_spawn("guest", io_fiber, &write[n]);
+		run_ns(10 * NSEC_PER_MSEC);
+		EXPECT(log->dirty_segments <= sim.pool->dirty_segments_max);
+	}
+	EXPECT_EQ(log->dirty_segments, sim.pool->dirty_segments_max);
+	EXPECT_EQ(vol->inflight, 8);
+	/* Room for the destager is left. */
+	run_ns(60 * NSEC_PER_SEC);
+	EXPECT_EQ(vol->inflight, 0);
+	EXPECT_EQ(log->dirty_entries, 0);
+	finish();
+}
