@@ -7,6 +7,7 @@
 #ifndef FVP_HIT_H
 #define FVP_HIT_H
 
+#include "heat.h"
 #include "index_lookup.h"
 #include "pool.h"
 #include "request.h"
@@ -28,16 +29,6 @@ static __always_inline bool fvp_read_in_blocks(struct fvp_pool *pool, struct fvp
 {
 	return pool->device_block_sectors == 1 ||
 	       fvp_read_in_large_blocks(pool, rq, offset_sectors);
-}
-
-/* Notes that this part of the segment was read. */
-static __always_inline void fvp_segment_hit_note(struct fvp_pool *pool, struct fvp_segment *seg,
-						 u32 offset_sectors)
-{
-	unsigned long bit = fvp_segment_hit_bit(offset_sectors, pool->segment_shift);
-
-	if (unlikely(!(READ_ONCE(seg->hits) & (1UL << bit))))
-		set_bit(bit, &seg->hits);
 }
 
 static __always_inline enum fvp_map fvp_read_remap(struct fvp_volume *vol, struct fvp_request *rq,
@@ -71,7 +62,7 @@ static __always_inline enum fvp_map fvp_read_hit(struct fvp_volume *vol, struct 
 	offset = (u32)addr & (pool->segment_sectors - 1);
 	if (unlikely(READ_ONCE(seg->ram)) || !fvp_read_in_blocks(pool, rq, offset))
 		return fvp_read_slow(vol, rq, pin);
-	fvp_segment_hit_note(pool, seg, offset);
+	fvp_heat_hit(pool, addr, rq->len_sectors);
 	return fvp_read_remap(vol, rq, pin, seg, offset);
 }
 

@@ -3,6 +3,7 @@
 #include "pool.h"
 #include "destage.h"
 #include "health.h"
+#include "heat.h"
 #include "io.h"
 #include "leg.h"
 #include "load.h"
@@ -165,7 +166,8 @@ static int segments_init(struct fvp_pool *pool, struct open_args *args)
 				flash->first_segment_sector + ((u64)i << pool->segment_shift);
 		}
 	}
-	return 0;
+	fvp_ghost_init(pool);
+	return fvp_heat_init(pool);
 }
 
 static int workers_init(struct fvp_pool *pool)
@@ -256,6 +258,8 @@ static void pool_free(struct fvp_pool *pool)
 	fvp_pins_destroy(&pool->reads);
 	mempool_destroy(pool->write_pool);
 	kvfree(pool->load_order);
+	fvp_ghost_free(pool);
+	fvp_heat_free(pool);
 	kvfree(pool->segments);
 	vfree(pool->zeroes);
 	vfree(pool->super_mem);

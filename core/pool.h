@@ -19,6 +19,7 @@
 #include "fvp_uapi.h"
 #include "commit.h"
 #include "dirty.h"
+#include "ghost.h"
 #include "host.h"
 #include "index.h"
 #include "leg.h"
@@ -65,6 +66,7 @@ struct fvp_pool {
 	u8 uuid[16];
 	u64 key;
 	struct fvp_segment *segments; /* [segment_count] */
+	unsigned long *heat; /* see heat.h */
 
 	/*
 	 * Reads that found data on flash hold this from lookup to end_io, so
@@ -89,6 +91,8 @@ struct fvp_pool {
 
 	struct fvp_log log;
 	struct fvp_segments segs; /* free list and order */
+
+	struct fvp_ghost ghost;
 
 	/* Fills waiting for the log. */
 	spinlock_t fill_lock; /* protects fills; irq-safe; innermost */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Fills; see populate.h for the idea. */
+#include "heat.h"
 #include "pool.h"
 #include "populate.h"
 #include "request.h"
@@ -20,10 +21,18 @@ struct fvp_fill *fvp_fill_new(struct fvp_volume *vol, u64 lba, u32 len_sectors,
 	struct fvp_pool *pool = vol->pool;
 	enum fvp_mode mode = fvp_volume_effective_mode(vol);
 	struct fvp_fill *fill;
+	bool proved = false;
 
 	if (mode != FVP_MODE_WRITE_THROUGH && mode != FVP_MODE_WRITE_BACK &&
 	    (mode != FVP_MODE_READ_ONLY_CACHE || kind == FVP_FILL_WRITE))
 		return NULL;
+	if (kind == FVP_FILL_READ && fvp_ghost_churning(pool)) {
+		proved = fvp_ghost_admits(vol, lba, len_sectors);
+		if (!proved) {
+			fvp_stat_add(vol, not_admitted_sectors, len_sectors);
+			return NULL;
+		}
+	}
 	if (atomic64_add_return(len_sectors, &pool->fill_sectors) > (s64)pool->fill_sectors_max)
 		goto refuse;
 	fill = kmalloc(sizeof(*fill), GFP_NOWAIT | __GFP_NOWARN);
@@ -38,6 +47,7 @@ struct fvp_fill *fvp_fill_new(struct fvp_volume *vol, u64 lba, u32 len_sectors,
 	fill->lba = lba;
 	fill->len_sectors = len_sectors;
 	fill->kind = kind;
+	fill->proved = proved;
 	fill->rq = NULL;
 	fill->registered = false;
 	fill->cancelled = false;
@@ -224,6 +234,8 @@ static int fill_append(struct fvp_pool *pool, struct fvp_fill *fill, struct fvp_
 	       !fvp_index_insert(&vol->index, fill->lba, fill->len_sectors, append.addr);
 	if (keep)
 		append.flags = fvp_settle_fill(vol);
+	if (keep && fill->proved)
+		fvp_heat_warm(pool, append.addr, fill->len_sectors);
 	fill_unregister(fill);
 	spin_unlock(&vol->lock);
 	fvp_log_commit(pool, &append, crc, keep);

@@ -34,13 +34,14 @@ struct fvp_fill {
 	u64 lba;
 	u32 len_sectors;
 	u8 kind;
+	bool proved; /* missed before, lately: the ghost knew it */
 	bool registered; /* vol->lock */
 	bool cancelled; /* vol->lock */
 };
 
 /*
- * Makes a fill with a buffer, not registered.  NULL if the mode, the backlog or
- * memory says no.  Process context; does not sleep.
+ * Makes a fill with a buffer, not registered.  NULL if the mode, the ghost, the backlog
+ * or memory says no.  Process context; does not sleep.
  */
 struct fvp_fill *fvp_fill_new(struct fvp_volume *vol, u64 lba, u32 len_sectors,
 			      enum fvp_fill_kind kind);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See promote.h. */
 #include "pool.h"
+#include "heat.h"
 #include "io.h"
 #include "populate.h"
 #include "promote.h"
@@ -36,16 +37,21 @@ static void piece_found(void *arg, u64 lba, u32 len_sectors, u64 addr, bool dead
 			(struct piece){ .lba = lba, .len_sectors = len_sectors, .addr = addr };
 }
 
-/* Was any of the 64ths that the range touches hit? */
-static bool was_hit(struct promotion *p, u32 offset_sectors, u32 len_sectors)
+/* The first run of hot blocks of data that lies at [from, end).  False: there is none. */
+static bool hot_run(struct fvp_pool *pool, u64 from, u64 end, u64 *run, u64 *run_end)
 {
-	u32 shift = p->pool->segment_shift, bit;
+	u64 first = from >> FVP_HEAT_BLOCK_SHIFT, block = first;
+	u64 stop = first + ((end - from - 1) >> FVP_HEAT_BLOCK_SHIFT) + 1;
 
-	for (bit = fvp_segment_hit_bit(offset_sectors, shift);
-	     bit <= fvp_segment_hit_bit(offset_sectors + len_sectors - 1, shift); bit++)
-		if (test_bit(bit, &p->seg->hits))
-			return true;
-	return false;
+	while (block < stop && !fvp_heat_hot(pool, block))
+		block++;
+	*run = from + ((block - first) << FVP_HEAT_BLOCK_SHIFT);
+	if (block == stop)
+		return false;
+	while (block < stop && fvp_heat_hot(pool, block))
+		block++;
+	*run_end = min(end, from + ((block - first) << FVP_HEAT_BLOCK_SHIFT));
+	return true;
 }
 
 /* Appends one piece, data at mem; the fill guards against writes meanwhile. */
@@ -77,12 +83,31 @@ static void piece_append(struct promotion *p, struct fvp_fill *fill, const struc
 	spin_unlock(&vol->lock);
 	fvp_log_commit(p->pool, &append, crc, keep);
 	if (keep) {
+		fvp_heat_warm(p->pool, append.addr, piece->len_sectors);
 		fvp_stat_add(vol, promoted_sectors, piece->len_sectors);
 		p->budget_sectors -= min(p->budget_sectors, piece->len_sectors);
 	}
 }
 
-/* An entry that was hit: reads its data, verifies it, appends what of it lives. */
+/* Appends what is hot of a piece, run by run. */
+static void piece_promote(struct promotion *p, struct fvp_fill *fill, const struct piece *piece)
+{
+	u64 at = piece->addr, end = piece->addr + piece->len_sectors, run, run_end;
+
+	for (;
+	     at < end && p->budget_sectors && !p->full && hot_run(p->pool, at, end, &run, &run_end);
+	     at = run_end) {
+		struct piece part = {
+			.lba = piece->lba + (run - piece->addr),
+			.len_sectors = (u32)(run_end - run),
+			.addr = run,
+		};
+
+		piece_append(p, fill, &part, p->mem + (run - p->from) * FVP_SECTOR_BYTES);
+	}
+}
+
+/* An entry with hot blocks: reads its data, verifies it, appends what of them lives. */
 static void entry_promote(struct promotion *p, struct fvp_volume *vol,
 			  const struct fvp_entry *entry)
 {
@@ -115,13 +140,8 @@ static void entry_promote(struct promotion *p, struct fvp_volume *vol,
 			       entry->len_sectors);
 		goto out;
 	}
-	for (i = 0; i < p->count && p->budget_sectors && !p->full; i++) {
-		u32 skip = (u32)(p->piece[i].addr - p->from);
-
-		if (was_hit(p, entry->offset_sectors + skip, p->piece[i].len_sectors))
-			piece_append(p, &fill, &p->piece[i],
-				     p->mem + (size_t)skip * FVP_SECTOR_BYTES);
-	}
+	for (i = 0; i < p->count; i++)
+		piece_promote(p, &fill, &p->piece[i]);
 out:
 	spin_lock(&vol->lock);
 	interval_tree_remove(&fill.range, &vol->fills);
@@ -134,8 +154,6 @@ void fvp_promote(struct fvp_pool *pool, struct fvp_segment *seg,
 	struct promotion *p;
 	u32 i;
 
-	if (!READ_ONCE(seg->hits))
-		return;
 	p = kvzalloc(sizeof(*p), GFP_NOIO);
 	if (!p)
 		return;
@@ -145,10 +163,11 @@ void fvp_promote(struct fvp_pool *pool, struct fvp_segment *seg,
 	p->budget_sectors = pool->segment_sectors / 2;
 	for (i = 0; p->mem && i < entries->count && p->budget_sectors && !p->full; i++) {
 		const struct fvp_entry *entry = &entries->entry[i];
+		u64 addr = fvp_segment_addr(pool, seg) + entry->offset_sectors, run, run_end;
 		struct fvp_volume *vol;
 
 		if (entry->kind != FVP_ENTRY_DATA ||
-		    !was_hit(p, entry->offset_sectors, entry->len_sectors))
+		    !hot_run(pool, addr, addr + entry->len_sectors, &run, &run_end))
 			continue;
 		vol = fvp_volume_get(pool, entry->volume);
 		if (!vol)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Lazy promotion: of a segment about to be reclaimed, what was hit is appended to
- * the log again.  One hit bit for each 64th of a segment decides; at most half of a
- * segment goes round, so that reclaim always gains room.  Never waits for the log:
- * what finds no room is dropped, it is a cache.
+ * Lazy promotion: of a segment about to be reclaimed, what is hot (heat.h) is appended
+ * to the log again, block by block of 4 KiB; at most half of a segment goes round, so that
+ * reclaim always gains room.  Never waits for the log: what finds no room is dropped, it
+ * is a cache.
  */
 #ifndef FVP_PROMOTE_H
 #define FVP_PROMOTE_H

@@ -62,11 +62,11 @@ static int tail_advance(struct fvp_pool *pool, u64 gen)
 	return err;
 }
 
-/* Takes every extent of the segment out of the index. */
-static void segment_evict(struct fvp_pool *pool, struct fvp_segment *seg,
-			  const struct fvp_segment_entries *entries)
+/* Takes every extent of the segment out of the index; returns sectors that lived. */
+static u64 segment_evict(struct fvp_pool *pool, struct fvp_segment *seg,
+			 const struct fvp_segment_entries *entries)
 {
-	u64 addr = fvp_segment_addr(pool, seg);
+	u64 addr = fvp_segment_addr(pool, seg), evicted, sum = 0;
 	struct fvp_volume *vol;
 	u32 i;
 
@@ -77,9 +77,13 @@ static void segment_evict(struct fvp_pool *pool, struct fvp_segment *seg,
 		vol = fvp_volume_by_id(pool, entry->volume);
 		if (!vol || entry->kind != FVP_ENTRY_DATA || !fvp_entry_in_volume(vol, entry))
 			continue;
-		fvp_stat_add(vol, evicted_sectors,
-			     fvp_index_evict(&vol->index, entry->lba, entry->len_sectors, addr,
-					     pool->segment_sectors));
+		evicted = fvp_index_evict(&vol->index, entry->lba, entry->len_sectors, addr,
+					  pool->segment_sectors);
+		if (!evicted)
+			continue;
+		fvp_stat_add(vol, evicted_sectors, evicted);
+		fvp_ghost_evicted(vol, entry->lba, entry->len_sectors);
+		sum += evicted;
 	}
 	/* Its list of entries could not be read: look everywhere. */
 	if (!entries->entry) {
@@ -89,6 +93,7 @@ static void segment_evict(struct fvp_pool *pool, struct fvp_segment *seg,
 						     pool->segment_sectors));
 	}
 	mutex_unlock(&pool->super_mutex);
+	return sum;
 }
 
 /*
@@ -121,6 +126,7 @@ static u32 reclaim_batch(struct fvp_pool *pool)
 	struct fvp_segment_entries entries[RECLAIM_BATCH];
 	struct fvp_segment *batch[RECLAIM_BATCH];
 	u32 count = batch_take(pool, batch), i;
+	u64 evicted = 0;
 	int err;
 
 	if (!count)
@@ -133,11 +139,12 @@ static u32 reclaim_batch(struct fvp_pool *pool)
 	err = tail_advance(pool, batch[count - 1]->gen);
 	for (i = 0; i < count; i++) {
 		if (!err)
-			segment_evict(pool, batch[i], &entries[i]);
+			evicted += segment_evict(pool, batch[i], &entries[i]);
 		kvfree(entries[i].entry);
 	}
 	if (err)
 		return 0;
+	fvp_ghost_reclaimed(pool, (u64)count << pool->segment_shift, evicted);
 	fvp_pins_wait(&pool->reads);
 	for (i = 0; i < count; i++) {
 		fvp_segment_release(pool, batch[i]);

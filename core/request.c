@@ -103,7 +103,7 @@ static enum fvp_map read_data(struct fvp_volume *vol, struct fvp_request *rq, in
 	u32 offset = (u32)addr & (pool->segment_sectors - 1);
 	void *ram;
 
-	fvp_segment_hit_note(pool, seg, offset);
+	fvp_heat_hit(pool, addr, rq->len_sectors);
 	/* Its content was there before the index said so. */
 	ram = READ_ONCE(seg->ram);
 	if (ram)

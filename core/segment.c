@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The segment table: states, free list, order of generations. */
+#include "heat.h"
 #include "pool.h"
 
 struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen)
@@ -15,9 +16,11 @@ struct fvp_segment *fvp_segment_take(struct fvp_pool *pool, u64 gen)
 		segs->free_count--;
 		seg->gen = gen;
 		seg->state = FVP_SEGMENT_OPEN;
-		seg->hits = 0;
 	}
 	spin_unlock_irqrestore(&segs->lock, flags);
+	/* Nothing of it is on flash yet, to be read. */
+	if (seg)
+		fvp_heat_clear(pool, fvp_segment_addr(pool, seg), pool->segment_sectors);
 	return seg;
 }
 

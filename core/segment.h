@@ -29,11 +29,6 @@ enum fvp_segment_state {
 
 struct fvp_segment {
 	/*
-	 * 64 bits, one for each 64th of the segment: hit since it was filled.
-	 * Set by readers without lock.
-	 */
-	unsigned long hits;
-	/*
 	 * The whole segment's content while not all of it is durable, else NULL.
 	 * Read under pool->reads; freed after a grace period of that.
 	 */
@@ -78,11 +73,6 @@ static inline u64 fvp_place_gen(u64 place)
 static inline u32 fvp_place_pos(u64 place)
 {
 	return (u32)(place & ((1u << FVP_PLACE_POS_BITS) - 1));
-}
-
-static inline unsigned long fvp_segment_hit_bit(u32 offset_sectors, u32 segment_shift)
-{
-	return offset_sectors >> (segment_shift - 6);
 }
 
 /* Takes the longest-free segment and makes it OPEN with that generation; NULL if none. */

@@ -125,6 +125,8 @@ enum fvp_order {
 	X(origin_write_ios, "requests to the origin: writes, discards")                            \
 	X(leg_read_sectors, "dirty sectors that flash did not give, read from a replica")          \
 	X(promoted_sectors, "sectors re-inserted at reclaim")                                      \
-	X(evicted_sectors, "sectors dropped at reclaim")
+	X(evicted_sectors, "sectors dropped at reclaim")                                           \
+	X(not_admitted_sectors,                                                                    \
+	  "missed sectors not filled: read for the first time while fills evict what lives")
 
 #endif /* FVP_UAPI_H */

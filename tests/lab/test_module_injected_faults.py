@@ -27,7 +27,7 @@ inject() {
 	read -r module bytes _ _ _ base _ < <(grep '^dm_fvp ' /proc/modules)
 	for kind in "${@:3}"; do
 		echo "$base" >$debugfs/$kind/require-start
-		echo $((base + bytes)) >$debugfs/$kind/require-end
+		printf '0x%x' $((base + bytes)) >$debugfs/$kind/require-end || fail 'no end of the module'
 		echo "$2" >$debugfs/$kind/stacktrace-depth
 		echo 1000000000 >$debugfs/$kind/times
 		echo "$1" >$debugfs/$kind/probability
@@ -155,12 +155,12 @@ IO = SETUP + r'''
 fail=/sys/block/$(basename "$(readlink -f $origin)")/make-it-fail
 ok $fvp pool create p /dev/lab/flash --segment-size 1M >/dev/null
 attach v p $origin $uuid_a write-back
-for probability in 5 30 100; do
+for probability in 10 30 100; do
 	echo 1 >"$fail"
 	inject $probability 20 fail_make_request
-	# Not so much that the flash fills up: then writes wait for the origin.
-	put $v "$probability" 0 64
-	holds $v "${probability::1}" 0 64
+	# Not so much that the flash fills up: then writes wait for the origin.  In pieces, as neighbours would go as one.
+	for at in $(seq 0 8 248); do put $v "$probability" "$at" 1; done
+	holds $v "${probability::1}" 0 1
 	sleep 2
 	[ $probability != 100 ] || same "$(word v origin)" failing
 	failed=$(heal fail_make_request)
@@ -169,7 +169,7 @@ for probability in 5 30 100; do
 	echo 0 >"$fail"
 	drained
 	same "$(word v effective) $(word v lost_sectors) $(word p health)" 'write-back 0 ok'
-	holds $origin "${probability::1}" 0 64
+	holds $origin "${probability::1}" 248 1
 	is_origin $v $origin
 done
 ok dmsetup remove v

@@ -303,8 +303,9 @@ TEST(pool_crash, "after a power cut durable content is served, superseded conten
 TEST(pool_reclaim, "more fills than flash holds: the oldest go, the data stays right")
 {
 	start(1, 12);
+	/* Writes: of reads the second would be let in. */
 	for (u64 lba = 0; lba + 64 < vol->sectors; lba += 64)
-		io(FVP_REQ_READ, lba, 64);
+		io(FVP_REQ_WRITE, lba, 64);
 	EXPECT(atomic64_read(&sim.pool->stats.segments_reclaimed) > 20);
 	io(FVP_REQ_READ, 0, 64);
 	EXPECT_EQ(hits(), 0);
