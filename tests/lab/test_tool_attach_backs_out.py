@@ -64,8 +64,11 @@ echo "killed $killed times, $ended had ended"
 [ ! -e /dev/mapper/lv-fvp-origin ] || ok dmsetup remove lv-fvp-origin
 as_before
 
-ok dmsetup create mp --table "0 32768 crypt aes-xts-plain64 $(printf '%064d' 7) 0 /dev/lab/other 0"
-refused 2 'type crypt' $fvp volume attach mp
+# A target of a state of its own; the debug kernel has none of Debian's modules.
+if modprobe -q dm-crypt; then
+	ok dmsetup create mp --table "0 32768 crypt aes-xts-plain64 $(printf '%064d' 7) 0 /dev/lab/other 0"
+	refused 2 'type crypt' $fvp volume attach mp
+fi
 same "$($fvp volume show --json | jq length)" 0
 ok $fvp pool stop p
 '''
