@@ -174,6 +174,8 @@ static void drain_progress(struct fvp_volume *vol)
 		return;
 	fvp_volume_back_ended(vol);
 	fvp_commit_release(vol, &held);
+	/* What waits for room in the log, which others may never make, is for the origin now. */
+	fvp_log_wake(vol->pool);
 	wake_up_all(&vol->pool->wait);
 	fvp_host_event(vol->pool);
 }
