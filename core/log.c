@@ -327,9 +327,9 @@ static bool log_may_stay(struct fvp_pool *pool, enum fvp_log_class class, bool d
 {
 	struct fvp_log *log = &pool->log;
 
-	if (class == FVP_LOG_DESTAGE)
+	if (likely(log->next && (!dirty || log->cur->dirty)) || class == FVP_LOG_DESTAGE)
 		return true;
-	if (unlikely(!log->next && log->dirty_entries && !fvp_segment_free_count(pool)))
+	if (!log->next && log->dirty_entries && !fvp_segment_free_count(pool))
 		return false;
 	return !dirty || log->cur->dirty || log->dirty_segments < pool->dirty_segments_max;
 }
