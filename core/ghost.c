@@ -92,21 +92,36 @@ bool fvp_ghost_churning(struct fvp_pool *pool)
 	return pool->ghost.tags && READ_ONCE(pool->ghost.churning);
 }
 
-bool fvp_ghost_admits(struct fvp_volume *vol, u64 lba, u32 len_sectors)
+/* Blocks that begin in the range; or the one that it is a part of. */
+static u64 first_block(u64 lba, u32 len_sectors)
 {
-	u64 first = lba >> BLOCK_SHIFT, last = (lba + len_sectors - 1) >> BLOCK_SHIFT;
-	bool admit;
+	u64 last = (lba + len_sectors - 1) >> BLOCK_SHIFT;
 
-	admit = blocks_do(vol, first, last, GHOST_COUNT) * 2 >= last - first + 1;
-	blocks_do(vol, first, last, admit ? GHOST_TAKE : GHOST_PUT);
-	return admit;
+	return min((lba + (1u << BLOCK_SHIFT) - 1) >> BLOCK_SHIFT, last);
+}
+
+bool fvp_ghost_knows(struct fvp_volume *vol, u64 lba, u32 len_sectors)
+{
+	u64 first = first_block(lba, len_sectors), last = (lba + len_sectors - 1) >> BLOCK_SHIFT;
+	bool known = blocks_do(vol, first, last, GHOST_COUNT) * 2 >= last - first + 1;
+
+	blocks_do(vol, first, last, known ? GHOST_TAKE : GHOST_PUT);
+	return known;
+}
+
+bool fvp_ghost_chance(struct fvp_pool *pool)
+{
+	u32 refused = READ_ONCE(pool->ghost.refused) + 1;
+
+	WRITE_ONCE(pool->ghost.refused, refused);
+	return refused % FVP_GHOST_CHANCE == 0;
 }
 
 void fvp_ghost_evicted(struct fvp_volume *vol, u64 lba, u32 len_sectors)
 {
 	if (vol->pool->ghost.tags)
-		blocks_do(vol, lba >> BLOCK_SHIFT, (lba + len_sectors - 1) >> BLOCK_SHIFT,
-			  GHOST_PUT);
+		blocks_do(vol, first_block(lba, len_sectors),
+			  (lba + len_sectors - 1) >> BLOCK_SHIFT, GHOST_PUT);
 }
 
 void fvp_ghost_reclaimed(struct fvp_pool *pool, u64 sectors, u64 evicted_sectors)

@@ -42,7 +42,8 @@ static __always_inline bool fvp_heat_hot(struct fvp_pool *pool, u64 block)
 static __always_inline void fvp_heat_hit(struct fvp_pool *pool, u64 addr, u32 len_sectors)
 {
 	u64 first = addr >> FVP_HEAT_BLOCK_SHIFT;
-	u64 last = first + ((len_sectors - 1) >> FVP_HEAT_BLOCK_SHIFT);
+	/* Signed: of no sectors, which nobody should ask for, none is touched. */
+	u64 last = first + ((s32)(len_sectors - 1) >> FVP_HEAT_BLOCK_SHIFT);
 
 	if (likely(first == last && fvp_heat_hot(pool, first)))
 		return;

@@ -9,6 +9,7 @@
  *	pool->super_mutex	superblock updates, volume table; sleeps
  *	vol->lock		in-flight writes and fills; process context only
  *	region lock (index.c)	process context only
+ *	ghost.lock		process context only; innermost
  *	log->lock		irq-safe
  *	segs.lock, fill_lock, leg_lock, vol->pace_lock	irq-safe; innermost
  */

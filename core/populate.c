@@ -27,8 +27,8 @@ struct fvp_fill *fvp_fill_new(struct fvp_volume *vol, u64 lba, u32 len_sectors,
 	    (mode != FVP_MODE_READ_ONLY_CACHE || kind == FVP_FILL_WRITE))
 		return NULL;
 	if (kind == FVP_FILL_READ && fvp_ghost_churning(pool)) {
-		proved = fvp_ghost_admits(vol, lba, len_sectors);
-		if (!proved) {
+		proved = fvp_ghost_knows(vol, lba, len_sectors);
+		if (!proved && !fvp_ghost_chance(pool)) {
 			fvp_stat_add(vol, not_admitted_sectors, len_sectors);
 			return NULL;
 		}
