@@ -96,8 +96,10 @@ static void commit_failed(struct work_struct *work)
 static bool commit_stuck(const struct fvp_volume *vol)
 {
 	lockdep_assert_held(&vol->lock);
-	return fvp_pool_dirty_fill(vol->pool) >= FVP_STUCK_FILL && vol->dirty.entries &&
-	       !fvp_volume_back_stopped(vol) && fvp_destage_stuck(vol);
+	/* The last segment is another's, too: of few, none may be dirty below that fill. */
+	return (fvp_pool_dirty_fill(vol->pool) >= FVP_STUCK_FILL ||
+		READ_ONCE(vol->pool->log.dirty_last)) &&
+	       vol->dirty.entries && !fvp_volume_back_stopped(vol) && fvp_destage_stuck(vol);
 }
 
 /* The log has it.  Any context. */

@@ -36,7 +36,7 @@ static void dirty_limit(struct fvp_pool *pool)
 	for (i = 0; i < FVP_LEGS_MAX; i++)
 		if (pool->leg[i].dev)
 			max = min(max, pool->leg[i].slot_count - FVP_LEG_SLOTS_SPARE);
-	WRITE_ONCE(pool->dirty_segments_max, max);
+	fvp_log_dirty_limit(pool, max);
 }
 
 /* The leg is OUT, and has nothing away.  Caller holds super_mutex, or is alone. */

@@ -281,7 +281,20 @@ static bool log_has_room(struct fvp_pool *pool, u32 data_sectors, u32 *offset)
 static void dirty_fill_update(struct fvp_pool *pool)
 {
 	struct fvp_log *log = &pool->log;
+
 	WRITE_ONCE(log->dirty_fill, log->dirty_segments * 1000 / pool->dirty_segments_max);
+	WRITE_ONCE(log->dirty_last, log->dirty_segments + 1 >= pool->dirty_segments_max);
+}
+
+void fvp_log_dirty_limit(struct fvp_pool *pool, u32 segments)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->log.lock, flags);
+	WRITE_ONCE(pool->dirty_segments_max, segments);
+	dirty_fill_update(pool);
+	waiters_wake(&pool->log);
+	spin_unlock_irqrestore(&pool->log.lock, flags);
 }
 
 void fvp_log_dirty_advance(struct fvp_pool *pool)
@@ -454,7 +467,10 @@ int fvp_log_reserve_locked(struct fvp_pool *pool, struct fvp_append *append,
 		if (dirty) {
 			if (!log->dirty_entries++)
 				log->dirty_gen = log->cur->gen;
-			log->dirty_segments += !log->cur->dirty++;
+			if (!log->cur->dirty++) {
+				log->dirty_segments++;
+				dirty_fill_update(pool);
+			}
 		}
 	}
 	spin_unlock_irq(&log->lock);

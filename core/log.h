@@ -101,6 +101,7 @@ struct fvp_log {
 	u64 dirty_gen; /* of the oldest segment with any; if there are any */
 	u32 dirty_segments; /* with any */
 	u32 dirty_fill; /* permille of the limit; see fvp_pool_dirty_fill() */
+	bool dirty_last; /* not more than one segment may still become dirty; READ_ONCE */
 	struct list_head waiters;
 	struct fvp_segment *full[FVP_LOG_BUFFERS]; /* segments that wait for their seal */
 	struct fvp_log_buffer buffer[FVP_LOG_BUFFERS]; /* with memory, in use or not; or without */
@@ -168,6 +169,9 @@ u64 fvp_log_written(struct fvp_pool *pool);
 
 /* A segment has no dirty entries any more: notes the oldest that has.  Any context. */
 void fvp_log_dirty_advance(struct fvp_pool *pool);
+
+/* So many segments may have dirty data from now on: whoever waits for room looks again.  Any context. */
+void fvp_log_dirty_limit(struct fvp_pool *pool, u32 segments);
 
 /*
  * The data is in place (crc: of it), or keep is false: then the entry is void, and

@@ -131,8 +131,8 @@ TEST(leg_saves, "flash that dies with dirty data loses nothing that a leg has")
 
 	start_legs(1);
 	origin_away(true);
-	/* More than the log keeps in memory. */
-	for (u64 i = 0; i < 200; i++)
+	/* More than the log keeps in memory, and less than what makes writes wait for the origin. */
+	for (u64 i = 0; i < 180; i++)
 		io(FVP_REQ_WRITE, i * 16, 16);
 	m.flash[0]->dead = true;
 	origin_away(false);
@@ -140,7 +140,7 @@ TEST(leg_saves, "flash that dies with dirty data loses nothing that a leg has")
 	fvp_volume_stats_read(vol->core, &sum);
 	EXPECT(sum.leg_read_sectors);
 	EXPECT_EQ(fvp_volume_lost(vol->core, NULL, 0), 0);
-	for (u64 i = 0; i < 200; i++)
+	for (u64 i = 0; i < 180; i++)
 		io(FVP_REQ_READ, i * 16, 16);
 	finish();
 }

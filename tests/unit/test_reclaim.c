@@ -111,3 +111,70 @@ TEST(reclaim_dirty_limit,
 	EXPECT_EQ(log->dirty_entries, 0);
 	finish();
 }
+
+/* The second volume of a machine that start() has made, in write-back. */
+static struct sim_vol *second_volume(void)
+{
+	struct sim_vol *other = &m.vol[1];
+
+	m.vol_count = 2;
+	INIT_LIST_HEAD(&other->reqs);
+	INIT_LIST_HEAD(&other->wait);
+	memset(other->uuid, 0x78, 16);
+	other->sectors = vol->sectors;
+	other->origin = dev_create("origin1", false, other->sectors, oracle_initial, other);
+	other->oracle = oracle_create(other, false);
+	EXPECT_EQ(fvp_volume_attach(sim.pool, other->uuid, "other", other->origin, other->sectors,
+				    FVP_MODE_WRITE_BACK, &other->core, err, sizeof(err)),
+		  0);
+	fvp_volume_resume(other->core);
+	oracle_write_back(other->oracle);
+	return other;
+}
+
+static void other_fiber(void *arg)
+{
+	struct io *io = arg;
+
+	sim_req_send(sim_req_new(&m.vol[1], io->op, io->lba, io->len));
+}
+
+TEST(reclaim_stuck_few,
+     "where few segments may be dirty, too, a volume whose origin fails leaves one to others")
+{
+	static struct io write[400], other_write[400];
+	struct sim_vol *other;
+	u32 n;
+
+	start(1, 9);
+	other = second_volume();
+	EXPECT_EQ(sim.pool->dirty_segments_max, 3);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	oracle_write_back(vol->oracle);
+	origin_away(true);
+	for (n = 0; n < ARRAY_SIZE(write) && vol->inflight < 8; n++) {
+		/* Again and again: the simulator's administrator mends it when nothing moves. */
+		origin_away(true);
+		write[n] = (struct io){ FVP_REQ_WRITE, n * 8, 8 };
+		shim_fiber_spawn("guest", io_fiber, &write[n]);
+		run_ns(100 * NSEC_PER_MSEC);
+	}
+	EXPECT_EQ(vol->inflight, 8);
+	/* Many times what one segment takes. */
+	for (n = 0; n < ARRAY_SIZE(other_write); n++) {
+		other_write[n] = (struct io){ FVP_REQ_WRITE, n * 8, 8 };
+		origin_away(true);
+		shim_fiber_spawn("other", other_fiber, &other_write[n]);
+		run_ns(50 * NSEC_PER_MSEC);
+		EXPECT(other->inflight < 8);
+	}
+	run_ns(NSEC_PER_SEC);
+	EXPECT_EQ(other->inflight, 0);
+	origin_away(false);
+	run_ns(60 * NSEC_PER_SEC);
+	EXPECT_EQ(vol->inflight, 0);
+	fvp_volume_suspend(other->core);
+	fvp_volume_detach(other->core, FVP_DETACH_KEEP);
+	other->core = NULL;
+	finish();
+}
