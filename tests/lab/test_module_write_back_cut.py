@@ -22,7 +22,7 @@ start() {
 alone() {
 	ok dd if=/dev/lab/$1 of=/dev/lab/copy bs=1M conv=notrunc status=none
 	if [ $1 = raw ]; then
-		$stamps check device /dev/lab/copy >/tmp/count || fail "$1 alone: $(cat /tmp/count)"
+		$stamps check device /dev/lab/copy $(blockdev --getsize64 /dev/lab/raw) >/tmp/count || fail "$1 alone: $(cat /tmp/count)"
 	else
 		ok mount -t $1 $([ $1 = xfs ] && echo -o nouuid) /dev/lab/copy /mnt/copy
 		$stamps check files /mnt/copy >/tmp/count || fail "$1 alone: $(cat /tmp/count)"
