@@ -63,6 +63,14 @@ def pytest_configure(config):
     config.addinivalue_line('markers', 'long: takes minutes; runs with FVP_LONG=1, as make check-all does')
 
 
+# These first, so that of two at a time the last ones end together.
+LONGEST = ('test_replay_trace', 'test_module_write_back_cut', 'test_module_bad_media', 'test_module_injected_faults')
+
+
+def rank(item):
+    return next((n for n, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
+
+
 def left_out(item):
     """A long test, or what would be the same test on one kernel again."""
     if item.get_closest_marker('long') and not os.environ.get('FVP_LONG'):
@@ -72,7 +80,7 @@ def left_out(item):
 
 def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
-    items[:] = [item for item in items if not left_out(item)]
+    items[:] = sorted((item for item in items if not left_out(item)), key=rank)
 
 
 def on_kernel(options):
