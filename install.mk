@@ -2,8 +2,8 @@
 # Installing, and Debian packages.  Included by the Makefile.
 
 VERSION := $(shell sed -n 's/^\#define FVP_VERSION "\(.*\)"/\1/p' tools/fvp.h)
-# Sources of the module as DKMS keeps them: what Kbuild names, and nothing else.
-DKMS_DIR = $(DESTDIR)$(PREFIX)/src/fvp-$(VERSION)
+# Sources of the module, where DKMS looks for them whatever PREFIX is: what Kbuild names, and nothing else.
+DKMS_DIR = $(DESTDIR)/usr/src/fvp-$(VERSION)
 
 .PHONY: install dkms-install deb
 install: tools-install dkms-install
