@@ -200,6 +200,8 @@ int fvp_flash_volumes(const struct fvp_device *dev, struct fvp_flash_volume **li
 		if (line->state == FVP_VOLUME_NONE)
 			continue;
 		volume->may_be_dirty = line->flags & FVP_VOLUME_MAY_BE_DIRTY;
+		volume->in_service = line->state == FVP_VOLUME_ACTIVE;
+		volume->mode = (int)line->mode;
 		uuid_unparse_lower(line->uuid, volume->uuid);
 		snprintf(volume->name, sizeof(volume->name), "%s", line->name);
 		volume->sectors = line->size_sectors;

@@ -59,6 +59,8 @@ struct fvp_flash_volume {
 	char name[64]; /* of its device when it was last attached; may be "" */
 	uint64_t sectors;
 	bool may_be_dirty; /* acknowledged writes of it may be on flash only */
+	bool in_service; /* attached, now or when the host went down */
+	int mode; /* enum fvp_mode, as it was asked for */
 	unsigned int replica_mask; /* replicas that it wants: a bit each */
 };
 

@@ -10,6 +10,7 @@
  *	flash.c		superblocks: knows core/super.h; media.c: what is wrong with one;
  *			take.c: devices that are to get one
  *	recover.c	the verb; recover/core.c runs all of core/ over files, in this process
+ *	host*.c		all pools and volumes, when the host boots and goes down
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
@@ -66,6 +67,9 @@ int fvp_volume_forget(int argc, char **argv);
 int fvp_volume_show(int argc, char **argv);
 int fvp_status(int argc, char **argv);
 int fvp_recover(int argc, char **argv);
+int fvp_host_start(int argc, char **argv);
+int fvp_host_guard(int argc, char **argv);
+int fvp_host_stop(int argc, char **argv);
 
 /* Prints the help of the verb being run: to stdout and FVP_OK, or to stderr and FVP_USAGE. */
 int fvp_help(void);

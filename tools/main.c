@@ -110,6 +110,22 @@ static const struct verb {
 	  "attached.  NAME may be a uuid.\n"
 	  "  --accept-data-loss  give them up: the origin's own content counts again\n" },
 	{ "volume", "show", fvp_volume_show, "[NAME] [--json]", "Shows one volume, or all.\n" },
+	{ "host", "start", fvp_host_start, "[--wait SECONDS]",
+	  "Starts every pool that is found on this host, and attaches every volume that was "
+	  "attached\n"
+	  "when the host went down, as it was.  For the unit fvp.service.\n"
+	  "  --wait SECONDS  how long devices may take to appear (default 0)\n" },
+	{ "host", "guard", fvp_host_guard, "",
+	  "Fails if an origin may lack acknowledged writes that are on flash, and its volume is "
+	  "not\n"
+	  "attached: no virtual machine may start on it then.  Needs no module.  For the unit\n"
+	  "fvp-guard.service.\n" },
+	{ "host", "stop", fvp_host_stop, "[--drain SECONDS] [--hold]",
+	  "Says how much is dirty before the host goes down.  Volumes stay attached.\n"
+	  "  --drain SECONDS  flush first, for no longer than that (default 0: not at all)\n"
+	  "  --hold           leave a process that keeps the volumes open, so that the shutdown "
+	  "does\n"
+	  "                   not detach them: only for a host that goes down\n" },
 	{ NULL, "recover", fvp_recover,
 	  "DEVICE... [--origin UUID=DEVICE]... [--dry-run] [--accept-data-loss] [--json]",
 	  "Writes acknowledged writes that are on replicas (or on the flash of a pool that is not\n"

@@ -70,12 +70,16 @@ def parse(argv):
     run.add_argument('--keep', metavar='DIR', help='keep the disks in DIR, for the next run to find')
     run.add_argument('--kill-on', metavar='REGEX', help="cut the power when the command's output matches")
     run.add_argument('--systemd', action='store_true', help='boot systemd and udev; the command runs as a unit')
+    run.add_argument('--files', metavar='DIR', default='',
+                     help="with --systemd: copy DIR, which lies in the checkout's out/, over the root first")
     run.add_argument('--no-module', action='store_true', help='do not load out/module/<KVER>/dm-fvp.ko')
     run.add_argument('--quiet', action='store_true', help="say nothing but the command's output, and errors")
     run.add_argument('command', nargs='+', metavar='COMMAND')
     args = parser.parse_args(argv)
     if args.cpus is None:
         args.cpus = 1 if args.icount else 2
+    if args.files and not args.systemd:
+        run.error('--files is for units: it needs --systemd')
     if args.icount and args.cpus != 1:
         run.error('--icount counts the instructions of one CPU: leave --cpus out')
     return args
@@ -139,7 +143,8 @@ def run(args):
             with guest.Guest(kernel, CHECKOUT, cpus=args.cpus,
                              memory=args.memory or ('3G' if kernel.debug else '2G'), icount=args.icount,
                              disks=all_disks, disk_folder=os.path.abspath(args.keep) if args.keep else None,
-                             log_path=log_path(), systemd=args.systemd, module=module) as machine:
+                             log_path=log_path(), systemd=args.systemd,
+                             files=os.path.abspath(args.files) if args.files else '', module=module) as machine:
                 machine.start(args.command, folder, environment)
                 notice(f'kernel {kernel.kver} under {machine.accel}; '
                        f'kernel log: {os.path.relpath(machine.log_path)}')

@@ -56,7 +56,7 @@ class Guest:
     """A guest that runs one command. Use as a context manager: leaving it kills QEMU and removes what was temporary."""
 
     # pylint: disable=too-many-instance-attributes,too-many-arguments
-    def __init__(self, kernel, checkout, *, cpus, memory, icount, disks, disk_folder, log_path, systemd=False,
+    def __init__(self, kernel, checkout, *, cpus, memory, icount, disks, disk_folder, log_path, systemd=False, files='',
                  module=None, hostname='fvp-guest', extra_args=()):
         self.kernel = kernel
         self.checkout = checkout
@@ -66,6 +66,7 @@ class Guest:
         self.disks = disks
         self.log_path = log_path
         self.systemd = systemd
+        self.files = files
         self.module = module
         self.hostname = hostname
         self.extra_args = list(extra_args)
@@ -115,6 +116,7 @@ class Guest:
             'shared': self.shared,
             'module': self.module or '',
             'systemd': '1' if self.systemd else '',
+            'files': self.files,
             'hostname': self.hostname,
             'slow_ms': str(SLOW_MS),
             'slow_flush_ms': str(SLOW_FLUSH_MS),
