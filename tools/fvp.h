@@ -13,6 +13,7 @@
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
+ *	doctor.c	the verb; doctor_*.c: what it looks at
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
  * Every function that can fail prints its one message itself, through
@@ -36,6 +37,7 @@ enum fvp_exit {
 	FVP_SYSTEM = 3, /* the kernel or a device failed */
 	FVP_ABSENT = 4, /* no such pool, volume or device */
 	FVP_MEDIA = 5, /* a flash device is missing, foreign, damaged or too new */
+	FVP_FOUND = 6, /* doctor has found something */
 	FVP_INTERRUPTED = 130, /* while it waited */
 };
 
@@ -67,6 +69,7 @@ int fvp_volume_forget(int argc, char **argv);
 int fvp_volume_show(int argc, char **argv);
 int fvp_status(int argc, char **argv);
 int fvp_recover(int argc, char **argv);
+int fvp_doctor(int argc, char **argv);
 
 struct fvp_verb {
 	const char *noun, *name; /* noun: NULL if it has none */

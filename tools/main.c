@@ -114,6 +114,10 @@ const struct fvp_verb fvp_verbs[] = {
 	  "  --accept-data-loss    give up what a replica cannot give\n" },
 	{ NULL, "status", fvp_status, "[--json]",
 	  "Shows all pools and volumes, and whether the host can be rebooted.\n" },
+	{ NULL, "doctor", fvp_doctor, "[--dirty-age SECONDS] [--json]",
+	  "Says what is wrong on this host, why it matters, and what mends it.  Changes nothing.\n"
+	  "Status 6 if there is anything.\n"
+	  "  --dirty-age SECONDS  tell what has been dirty for longer (default 3600)\n" },
 	{ 0 },
 };
 
