@@ -13,6 +13,7 @@
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
+ *	completion.c	what may stand next on a command line
  *	doctor.c	the verb; doctor_*.c: what it looks at
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
@@ -70,6 +71,7 @@ int fvp_volume_show(int argc, char **argv);
 int fvp_status(int argc, char **argv);
 int fvp_recover(int argc, char **argv);
 int fvp_doctor(int argc, char **argv);
+int fvp_completion(int argc, char **argv);
 
 struct fvp_verb {
 	const char *noun, *name; /* noun: NULL if it has none */

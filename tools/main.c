@@ -118,6 +118,11 @@ const struct fvp_verb fvp_verbs[] = {
 	  "Says what is wrong on this host, why it matters, and what mends it.  Changes nothing.\n"
 	  "Status 6 if there is anything.\n"
 	  "  --dirty-age SECONDS  tell what has been dirty for longer (default 3600)\n" },
+	{ NULL, "completion", fvp_completion, "bash|words [WORD...]",
+	  "bash: prints what makes bash complete command lines of fvp.  words: what may be meant "
+	  "by "
+	  "the\n"
+	  "last of these words of one, a line each; needs root for names of pools and volumes.\n" },
 	{ 0 },
 };
 
@@ -206,7 +211,7 @@ int main(int argc, char **argv)
 	}
 	if (wants_help(argc - words, argv + words))
 		return fvp_help();
-	if (geteuid() != 0)
+	if (geteuid() != 0 && current->run != fvp_completion)
 		return fvp_error(FVP_SYSTEM, "only root may do this. Try: sudo fvp %s ...",
 				 fvp_verb_words());
 	return current->run(argc - words, argv + words);
