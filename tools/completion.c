@@ -178,7 +178,9 @@ static void offer_next(int count, char **words)
 	if (!verb)
 		return;
 	if (count - 1 > first && value_of(verb, words[count - 2], &value)) {
-		offer_each(verb, value.word);
+		/* A NAME that an option takes is a new one. */
+		if (strcmp(value.word, "NAME"))
+			offer_each(verb, value.word);
 		return;
 	}
 	if (prefix[0] == '-') {

@@ -52,13 +52,13 @@ const struct fvp_verb fvp_verbs[] = {
 	  "it\n"
 	  "takes to acknowledge.\n" },
 	{ "volume", "attach", fvp_volume_attach_verb,
-	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
+	  "ORIGIN [--pool POOL] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
 	  "[--replicas N|all] [--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
 	  "be\n"
 	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
 	  "/dev/mapper/NAME is made.\n"
-	  "  --pool NAME  which pool, if there are several\n"
+	  "  --pool POOL  which pool, if there are several\n"
 	  "  --name NAME  of the new device (default: fvp- and the device's name)\n"
 	  "  --mode MODE  write-back, write-through (default), read-only-cache, pass-through\n"
 	  "  --order ORDER  in which the origin gets what write-back acknowledged: strict "
