@@ -25,6 +25,7 @@ VERBS = {
     'volume attach': ['/dev/none'], 'volume detach': ['none'], 'volume mode': ['none', 'write-back'],
     'volume order': ['none', 'strict'], 'volume replicas': ['none', 'all'], 'volume flush': ['none'],
     'volume forget': ['none'], 'volume show': ['none'], 'recover': ['/dev/none'], 'status': [],
+    'doctor': [], 'completion': ['bash'],
 }
 ONE_NAME = ('pool stop', 'pool show', 'pool scrub', 'pool destroy', 'replica list', 'volume detach', 'volume flush',
             'volume show', 'volume forget')
@@ -82,6 +83,9 @@ def usage_cases():
     yield ['volume', 'attach', '/dev/none', '--warm', '--cold'], 1, 'exclude each other'
     yield ['volume', 'attach', '/dev/none', '--mode', 'write-back', '--mode', 'write-through'], 1, 'mode is given twice'
     yield ['pool', 'scrub', 'p', '--stop', '--rate', '5'], 1, '--stop goes with neither'
+    for age in ('-1', '', '1h', '31536001', LONG):
+        yield ['doctor', '--dirty-age', age], 1, '--dirty-age takes 0 to 31536000 seconds'
+    yield ['completion', 'zsh'], 1, 'bash is known'
     yield ['volume', 'replicas', 'v', '--min', '1'], 1, 'name a volume'
     yield ['pool', 'create', 'q', *['/dev/none'] * 17], 1, 'at most 16 devices'
     yield ['pool', 'start', 'q', *['/dev/none'] * 21], 1, 'at most 16 devices and 4 replicas'

@@ -26,6 +26,9 @@ done
 ok $fvp volume attach /dev/lab/origin --name v --mode write-back --replicas all >/dev/null
 ok $fvp volume attach /dev/mapper/lv >/dev/null
 exec 7</dev/mapper/v # open
+same "$($fvp completion words -- pool stop '')" p
+same "$($fvp completion words -- volume detach '' | xargs)" 'lv v'
+same "$($fvp completion words -- volume attach /dev/lab/spare --pool '')" p
 sync
 sleep 2
 /usr/bin/python3 tests/lab/hostile_cases.py
