@@ -47,3 +47,4 @@ tools-install: out/fvp
 	install -D -m 755 out/fvp $(DESTDIR)$(PREFIX)/sbin/fvp
 	install -D -m 644 tools/man/fvp.8 $(DESTDIR)$(PREFIX)/share/man/man8/fvp.8
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/*.service
+	install -D -m 644 tools/man/dm-fvp.4 $(DESTDIR)$(PREFIX)/share/man/man4/dm-fvp.4

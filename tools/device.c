@@ -55,12 +55,21 @@ int fvp_device_find(const char *arg, struct fvp_device *dev)
 
 	memset(dev, 0, sizeof(*dev));
 	dev->fd = -1;
+	if (!arg[0])
+		return fvp_error(FVP_ABSENT, "the name of a device is empty");
+	/* Cut short it would be another one. */
+	if (strlen(arg) + sizeof("/dev/mapper/") > sizeof(dev->path))
+		return fvp_error(FVP_ABSENT, "%s: a path of a device has at most %zu characters",
+				 arg, sizeof(dev->path) - sizeof("/dev/mapper/"));
 	if (!find_path(arg, &st, dev->path))
 		return fvp_error(FVP_ABSENT, "%s: %s", arg, strerror(errno));
 	if (!S_ISBLK(st.st_mode))
-		return fvp_error(FVP_REFUSED,
-				 "%s is not a block device (losetup makes one of a file)",
-				 dev->path);
+		return fvp_error(
+			FVP_REFUSED,
+			S_ISREG(st.st_mode)
+				? "%s is not a block device (losetup makes one of a file)"
+				: "%s is not a block device (lsblk lists those that are there)",
+			dev->path);
 	dev->major = major(st.st_rdev);
 	dev->minor = minor(st.st_rdev);
 	fd = fvp_device_open(dev, O_RDONLY);
@@ -86,7 +95,8 @@ bool fvp_device_number(const char *arg, unsigned int *major_out, unsigned int *m
 	char path[FVP_PATH_BYTES];
 	struct stat st;
 
-	if (!find_path(arg, &st, path) || !S_ISBLK(st.st_mode))
+	if (strlen(arg) + sizeof("/dev/mapper/") > sizeof(path) || !find_path(arg, &st, path) ||
+	    !S_ISBLK(st.st_mode))
 		return false;
 	*major_out = major(st.st_rdev);
 	*minor_out = minor(st.st_rdev);

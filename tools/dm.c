@@ -371,7 +371,7 @@ int fvp_dm_each(const char *type, enum fvp_dm_what what,
 		names = (struct dm_names *)((char *)names + next);
 		/* One that went away since the list was made is none of ours any more. */
 		if (!fvp_dm_read(names->name, what, &dev)) {
-			if (fvp_dm_is(&dev, type))
+			if (!type || fvp_dm_is(&dev, type))
 				ret = fn(arg, &dev);
 			fvp_dm_free(&dev);
 		}
@@ -421,11 +421,16 @@ out:
 	return found;
 }
 
+bool fvp_dm_have_targets(void)
+{
+	return have_target(FVP_TARGET_POOL) && have_target(FVP_TARGET_VOLUME);
+}
+
 int fvp_dm_require_targets(void)
 {
 	pid_t child;
 
-	if (have_target(FVP_TARGET_POOL) && have_target(FVP_TARGET_VOLUME))
+	if (fvp_dm_have_targets())
 		return FVP_OK;
 	child = fork();
 	if (!child) {
@@ -434,7 +439,7 @@ int fvp_dm_require_targets(void)
 	}
 	if (child > 0)
 		waitpid(child, NULL, 0);
-	if (have_target(FVP_TARGET_POOL) && have_target(FVP_TARGET_VOLUME))
+	if (fvp_dm_have_targets())
 		return FVP_OK;
 	return fvp_error(FVP_SYSTEM, "the kernel module dm-fvp is not loaded and modprobe cannot "
 				     "load it. Build and install it for this kernel, then try "

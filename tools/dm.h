@@ -48,8 +48,8 @@ int fvp_dm_read(const char *name, enum fvp_dm_what what, struct fvp_dm_device *d
 void fvp_dm_free(struct fvp_dm_device *dev);
 
 /*
- * Calls fn with each device whose table is one target of this type, until one
- * returns non-zero, which is returned.
+ * Calls fn with each device whose table is one target of this type (NULL: with each device),
+ * until one returns non-zero, which is returned.
  */
 int fvp_dm_each(const char *type, enum fvp_dm_what what,
 		int (*fn)(void *arg, const struct fvp_dm_device *dev), void *arg);
@@ -89,7 +89,9 @@ int fvp_dm_ask(const char *name, const char *message, char **reply);
 int fvp_dm_swap(const char *name, const struct fvp_dm_table *new_table,
 		const struct fvp_dm_table *old_table, uint64_t *held_us, bool *restored);
 
-/* The kernel knows the targets fvp and fvp-pool, or learns them now.  Prints why not. */
+/* The kernel knows the targets fvp and fvp-pool. */
+bool fvp_dm_have_targets(void);
+/* It does, or learns them now.  Prints why not. */
 int fvp_dm_require_targets(void);
 
 #endif /* FVP_TOOL_DM_H */

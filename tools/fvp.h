@@ -2,7 +2,7 @@
 /*
  * fvp, the command line tool: what its files share.
  *
- *	main.c		the verbs, their help
+ *	main.c		the verbs, their help; options.c, message.c: their options, what they say
  *	pool_*.c replica_*.c volume_*.c status.c	one verb each
  *	wait.c		until the origin has all, with progress
  *	dm.c		device-mapper ioctls; kmsg.c: why the kernel refused one
@@ -14,6 +14,8 @@
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
+ *	completion.c	what may stand next on a command line
+ *	doctor.c	the verb; doctor_*.c: what it looks at
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
  * Every function that can fail prints its one message itself, through
@@ -25,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define FVP_VERSION "0.1.0"
 
@@ -36,6 +39,7 @@ enum fvp_exit {
 	FVP_SYSTEM = 3, /* the kernel or a device failed */
 	FVP_ABSENT = 4, /* no such pool, volume or device */
 	FVP_MEDIA = 5, /* a flash device is missing, foreign, damaged or too new */
+	FVP_FOUND = 6, /* doctor has found something */
 	FVP_INTERRUPTED = 130, /* while it waited */
 };
 
@@ -70,10 +74,35 @@ int fvp_recover(int argc, char **argv);
 int fvp_host_start(int argc, char **argv);
 int fvp_host_guard(int argc, char **argv);
 int fvp_host_stop(int argc, char **argv);
+int fvp_doctor(int argc, char **argv);
+int fvp_completion(int argc, char **argv);
+
+struct fvp_verb {
+	const char *noun, *name; /* noun: NULL if it has none */
+	int (*run)(int argc, char **argv);
+	const char *arguments; /* [optional], DEVICE... again and again, A|B either */
+	const char *help;
+};
+extern const struct fvp_verb fvp_verbs[]; /* behind the last one: name NULL */
+const struct fvp_verb *fvp_verb_find(const char *noun, const char *name);
 
 /* Prints the help of the verb being run: to stdout and FVP_OK, or to stderr and FVP_USAGE. */
 int fvp_help(void);
 int fvp_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fvp_usage_line(FILE *out);
+/* "pool create": of the verb being run. */
+const char *fvp_verb_words(void);
+/* Writes it so that a terminal shows all and obeys nothing; a word of 300 characters is cut. */
+void fvp_write_safely(FILE *out, const char *text);
+
+/*
+ * getopt_long(), but no option is abbreviated or given twice (but one whose value is
+ * FVP_OPTION_AGAIN).  '?' if it is wrong: then fvp_usage_option() says what, FVP_USAGE.
+ */
+struct option;
+#define FVP_OPTION_AGAIN '+'
+int fvp_option(int argc, char **argv, const char *letters, const struct option *known);
+int fvp_usage_option(void);
 
 /* Text. */
 bool fvp_size_parse(const char *text, uint64_t *bytes); /* 4M, 1G, 512 */

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* fvp: the verbs and their help. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fvp.h"
 
-static const struct verb {
-	const char *noun, *name;
-	int (*run)(int argc, char **argv);
-	const char *arguments;
-	const char *help;
-} verbs[] = {
+const struct fvp_verb fvp_verbs[] = {
 	{ "pool", "create", fvp_pool_create,
 	  "NAME DEVICE... [--force] [--segment-size SIZE] [--dry-run] [--json]",
 	  "Makes a pool of flash devices and activates it.  All that is on the devices is lost.\n"
@@ -58,13 +52,13 @@ static const struct verb {
 	  "it\n"
 	  "takes to acknowledge.\n" },
 	{ "volume", "attach", fvp_volume_attach_verb,
-	  "ORIGIN [--pool NAME] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
+	  "ORIGIN [--pool POOL] [--name NAME] [--mode MODE] [--order ORDER] [--uuid UUID] "
 	  "[--replicas N|all] [--warm|--cold] [--json]",
 	  "Accelerates ORIGIN.  A device-mapper device (a logical volume) keeps its name and may "
 	  "be\n"
 	  "in use: its I/O is held for some milliseconds.  On top of any other block device,\n"
 	  "/dev/mapper/NAME is made.\n"
-	  "  --pool NAME  which pool, if there are several\n"
+	  "  --pool POOL  which pool, if there are several\n"
 	  "  --name NAME  of the new device (default: fvp- and the device's name)\n"
 	  "  --mode MODE  write-back, write-through (default), read-only-cache, pass-through\n"
 	  "  --order ORDER  in which the origin gets what write-back acknowledged: strict "
@@ -136,13 +130,21 @@ static const struct verb {
 	  "  --accept-data-loss    give up what a replica cannot give\n" },
 	{ NULL, "status", fvp_status, "[--json]",
 	  "Shows all pools and volumes, and whether the host can be rebooted.\n" },
+	{ NULL, "doctor", fvp_doctor, "[--dirty-age SECONDS] [--json]",
+	  "Says what is wrong on this host, why it matters, and what mends it.  Changes nothing.\n"
+	  "Status 6 if there is anything.\n"
+	  "  --dirty-age SECONDS  tell what has been dirty for longer (default 3600)\n" },
+	{ NULL, "completion", fvp_completion, "bash|words [WORD...]",
+	  "bash: prints what makes bash complete command lines of fvp.  words: what may be meant "
+	  "by "
+	  "the\n"
+	  "last of these words of one, a line each; needs root for names of pools and volumes.\n" },
+	{ 0 },
 };
 
-#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+static const struct fvp_verb *current;
 
-static const struct verb *current;
-
-static void print_usage(FILE *out, const struct verb *verb)
+static void print_usage(FILE *out, const struct fvp_verb *verb)
 {
 	fprintf(out, "usage: fvp %s%s%s %s\n", verb->noun ? verb->noun : "", verb->noun ? " " : "",
 		verb->name, verb->arguments);
@@ -155,60 +157,36 @@ int fvp_help(void)
 	return FVP_OK;
 }
 
-int fvp_usage(const char *format, ...)
+void fvp_usage_line(FILE *out)
 {
-	va_list args;
-
-	fputs("fvp: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	print_usage(stderr, current);
-	return FVP_USAGE;
+	print_usage(out, current);
 }
 
-int fvp_error(enum fvp_exit code, const char *format, ...)
+const char *fvp_verb_words(void)
 {
-	va_list args;
+	static char words[64];
 
-	fflush(stdout);
-	fputs("fvp: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return code;
-}
-
-void fvp_warn(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("fvp: warning: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
+	snprintf(words, sizeof(words), "%s%s%s", current->noun ? current->noun : "",
+		 current->noun ? " " : "", current->name);
+	return words;
 }
 
 static int overview(FILE *out, int code)
 {
 	fputs("fvp accelerates block devices with flash.\n\n", out);
-	for (size_t i = 0; i < VERBS; i++)
-		fprintf(out, "  fvp %s%s%s %s\n", verbs[i].noun ? verbs[i].noun : "",
-			verbs[i].noun ? " " : "", verbs[i].name, verbs[i].arguments);
+	for (const struct fvp_verb *verb = fvp_verbs; verb->name; verb++)
+		fprintf(out, "  fvp %s%s%s %s\n", verb->noun ? verb->noun : "",
+			verb->noun ? " " : "", verb->name, verb->arguments);
 	fputs("\nEach takes --help.  fvp --version.  Manual: fvp(8).\n", out);
 	return code;
 }
 
-static const struct verb *find(const char *noun, const char *name)
+const struct fvp_verb *fvp_verb_find(const char *noun, const char *name)
 {
-	for (size_t i = 0; i < VERBS; i++)
-		if (!strcmp(verbs[i].name, name) && !verbs[i].noun == !noun &&
-		    (!noun || !strcmp(verbs[i].noun, noun)))
-			return &verbs[i];
+	for (const struct fvp_verb *verb = fvp_verbs; verb->name; verb++)
+		if (!strcmp(verb->name, name) && !verb->noun == !noun &&
+		    (!noun || !strcmp(verb->noun, noun)))
+			return verb;
 	return NULL;
 }
 
@@ -235,23 +213,22 @@ int main(int argc, char **argv)
 		puts("fvp " FVP_VERSION);
 		return FVP_OK;
 	}
-	current = find(NULL, argv[1]);
+	current = fvp_verb_find(NULL, argv[1]);
 	if (!current && argc > 2) {
-		current = find(argv[1], argv[2]);
+		current = fvp_verb_find(argv[1], argv[2]);
 		words = 2;
 	}
 	if (!current) {
 		if (argc > 2 && wants_help(argc, argv))
 			return overview(stdout, FVP_OK);
-		fprintf(stderr, "fvp: unknown command: %s%s%s\n", argv[1], argc > 2 ? " " : "",
-			argc > 2 ? argv[2] : "");
+		fvp_error(FVP_USAGE, "unknown command: %s%s%s", argv[1], argc > 2 ? " " : "",
+			  argc > 2 ? argv[2] : "");
 		return overview(stderr, FVP_USAGE);
 	}
 	if (wants_help(argc - words, argv + words))
 		return fvp_help();
-	if (geteuid() != 0)
-		return fvp_error(FVP_SYSTEM, "only root may do this. Try: sudo fvp %s%s%s ...",
-				 current->noun ? current->noun : "", current->noun ? " " : "",
-				 current->name);
+	if (geteuid() != 0 && current->run != fvp_completion)
+		return fvp_error(FVP_SYSTEM, "only root may do this. Try: sudo fvp %s ...",
+				 fvp_verb_words());
 	return current->run(argc - words, argv + words);
 }

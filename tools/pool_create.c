@@ -28,7 +28,7 @@ static int parse(int argc, char **argv, struct options *options)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fn", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "fn", known)) != -1) {
 		if (c == 'f')
 			options->take.force = true;
 		else if (c == 'n')
@@ -39,7 +39,7 @@ static int parse(int argc, char **argv, struct options *options)
 			if (!fvp_size_parse(optarg, &options->segment_bytes))
 				return fvp_usage("%s is not a size: try 1M", optarg);
 		} else
-			return fvp_usage("see fvp pool create --help");
+			return fvp_usage_option();
 	}
 	if (argc - optind < 2)
 		return fvp_usage("name the pool and at least one device");

@@ -145,13 +145,13 @@ int fvp_pool_destroy(int argc, char **argv)
 	bool yes = false, accept = false, dirty = false;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "y", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "y", known)) != -1) {
 		if (c == 'y')
 			yes = true;
 		else if (c == 'a')
 			accept = true;
 		else
-			return fvp_usage("see fvp pool destroy --help");
+			return fvp_usage_option();
 	}
 	if (argc - optind != 1)
 		return fvp_usage("name one pool");

@@ -186,7 +186,7 @@ int fvp_pool_scrub(int argc, char **argv)
 	char *rest;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		switch (c) {
 		case 'r':
 			mib = strtoul(optarg, &rest, 10);
@@ -205,7 +205,7 @@ int fvp_pool_scrub(int argc, char **argv)
 			json = true;
 			break;
 		default:
-			return fvp_usage("see fvp pool scrub --help");
+			return fvp_usage_option();
 		}
 	}
 	if (argc - optind != 1)

@@ -258,9 +258,9 @@ int fvp_pool_start(int argc, char **argv)
 	const char *name;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		if (c != 'j')
-			return fvp_usage("see fvp pool start --help");
+			return fvp_usage_option();
 		json = true;
 	}
 	if (argc - optind < 2)

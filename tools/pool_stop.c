@@ -16,7 +16,9 @@ int fvp_pool_stop(int argc, char **argv)
 	uint64_t dirty_bytes;
 	int ret;
 
-	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 1)
+	if (fvp_option(argc, argv, "", known) != -1)
+		return fvp_usage_option();
+	if (argc - optind != 1)
 		return fvp_usage("name one pool");
 	ret = fvp_views_load(FVP_TARGET_POOL, &pools);
 	if (ret)

@@ -64,7 +64,7 @@ static int origin_parse(char *text, struct options *options)
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
-		{ "origin", required_argument, NULL, 'o' },
+		{ "origin", required_argument, NULL, FVP_OPTION_AGAIN },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "accept-data-loss", no_argument, NULL, 'a' },
 		{ "json", no_argument, NULL, 'j' },
@@ -72,8 +72,8 @@ static int parse(int argc, char **argv, struct options *options)
 	};
 	int c, ret = FVP_OK;
 
-	while (!ret && (c = getopt_long(argc, argv, "n", known, NULL)) != -1) {
-		if (c == 'o')
+	while (!ret && (c = fvp_option(argc, argv, "n", known)) != -1) {
+		if (c == FVP_OPTION_AGAIN)
 			ret = origin_parse(optarg, options);
 		else if (c == 'n')
 			options->dry_run = true;
@@ -82,7 +82,7 @@ static int parse(int argc, char **argv, struct options *options)
 		else if (c == 'j')
 			options->json = true;
 		else
-			ret = fvp_usage("see fvp recover --help");
+			ret = fvp_usage_option();
 	}
 	if (!ret && argc == optind)
 		ret = fvp_usage("name the replicas, or the flash devices of a pool");

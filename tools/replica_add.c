@@ -85,7 +85,9 @@ int fvp_replica_add(int argc, char **argv)
 	struct fvp_view *pool;
 	int ret;
 
-	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 2)
+	if (fvp_option(argc, argv, "", known) != -1)
+		return fvp_usage_option();
+	if (argc - optind != 2)
 		return fvp_usage("name a pool and one device");
 	ret = fvp_replicas_lock();
 	if (ret)

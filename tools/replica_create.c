@@ -24,7 +24,7 @@ static int parse(int argc, char **argv, struct fvp_take *take)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fn", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "fn", known)) != -1) {
 		if (c == 'f')
 			take->force = true;
 		else if (c == 'n')
@@ -32,7 +32,7 @@ static int parse(int argc, char **argv, struct fvp_take *take)
 		else if (c == 'j')
 			take->json = true;
 		else
-			return fvp_usage("see fvp replica create --help");
+			return fvp_usage_option();
 	}
 	if (argc - optind != 2)
 		return fvp_usage("name a pool and one device");

@@ -29,9 +29,9 @@ int fvp_replica_list(int argc, char **argv)
 	bool json = false;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		if (c != 'j')
-			return fvp_usage("see fvp replica list --help");
+			return fvp_usage_option();
 		json = true;
 	}
 	if (argc - optind > 1)

@@ -116,10 +116,10 @@ struct fvp_view *fvp_views_lookup(const struct fvp_views *volumes, const char *a
 	char name[FVP_DM_NAME_BYTES];
 	struct stat st;
 
-	snprintf(name, sizeof(name), "%s", arg);
-	if (strchr(arg, '/') && !stat(arg, &st) && S_ISBLK(st.st_mode))
-		fvp_dm_name_of(major(st.st_rdev), minor(st.st_rdev), name);
-	return fvp_views_find(volumes, name);
+	if (strchr(arg, '/') && !stat(arg, &st) && S_ISBLK(st.st_mode) &&
+	    fvp_dm_name_of(major(st.st_rdev), minor(st.st_rdev), name))
+		return fvp_views_find(volumes, name);
+	return fvp_views_find(volumes, arg);
 }
 
 int fvp_view_volume(const struct fvp_views *volumes, const char *arg, struct fvp_view **volume)

@@ -40,7 +40,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 	options->mode = FVP_MODE_NAME_WRITE_THROUGH;
 	options->order = FVP_ORDER_NAME_STRICT;
-	while ((c = getopt_long(argc, argv, "p:n:m:", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "p:n:m:", known)) != -1) {
 		switch (c) {
 		case 'p':
 			options->pool = optarg;
@@ -70,7 +70,7 @@ static int parse(int argc, char **argv, struct options *options)
 			options->json = true;
 			break;
 		default:
-			return fvp_usage("see fvp volume attach --help");
+			return fvp_usage_option();
 		}
 	}
 	if (argc - optind != 1)

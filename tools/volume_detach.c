@@ -235,13 +235,13 @@ int fvp_volume_detach_verb(int argc, char **argv)
 	struct fvp_view *volume;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		if (c == 'k')
 			options.keep = true;
 		else if (c == 'l')
 			options.leave_dirty = true;
 		else
-			return fvp_usage("see fvp volume detach --help");
+			return fvp_usage_option();
 	}
 	if (argc - optind != 1)
 		return fvp_usage("name one volume");

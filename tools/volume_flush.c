@@ -46,9 +46,9 @@ int fvp_volume_flush_verb(int argc, char **argv)
 	bool wait = false;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "w", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "w", known)) != -1) {
 		if (c != 'w')
-			return fvp_usage("see fvp volume flush --help");
+			return fvp_usage_option();
 		wait = true;
 	}
 	if (argc - optind != 1)

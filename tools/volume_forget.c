@@ -242,9 +242,9 @@ int fvp_volume_forget(int argc, char **argv)
 	bool accept = false;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		if (c != 'a')
-			return fvp_usage("see fvp volume forget --help");
+			return fvp_usage_option();
 		accept = true;
 	}
 	if (argc - optind != 1)

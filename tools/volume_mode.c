@@ -59,9 +59,9 @@ int fvp_volume_mode(int argc, char **argv)
 	const char *mode;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "w", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "w", known)) != -1) {
 		if (c != 'w')
-			return fvp_usage("see fvp volume mode --help");
+			return fvp_usage_option();
 		wait = true;
 	}
 	if (argc - optind != 2)

@@ -15,7 +15,9 @@ int fvp_volume_order(int argc, char **argv)
 	char message[64];
 	int ret;
 
-	if (getopt_long(argc, argv, "", known, NULL) != -1 || argc - optind != 2)
+	if (fvp_option(argc, argv, "", known) != -1)
+		return fvp_usage_option();
+	if (argc - optind != 2)
 		return fvp_usage("name a volume and an order");
 	if (!fvp_order_valid(argv[optind + 1]))
 		return fvp_usage("%s is no order: " FVP_ORDER_RULE, argv[optind + 1]);

@@ -171,9 +171,9 @@ int fvp_volume_replicas(int argc, char **argv)
 	const char *min = NULL;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "m:", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "m:", known)) != -1) {
 		if (c != 'm')
-			return fvp_usage("see fvp volume replicas --help");
+			return fvp_usage_option();
 		min = optarg;
 	}
 	if (argc == optind || (min && argc - optind == 1))

@@ -87,9 +87,9 @@ int fvp_volume_show(int argc, char **argv)
 	bool json = false;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
 		if (c != 'j')
-			return fvp_usage("see fvp volume show --help");
+			return fvp_usage_option();
 		json = true;
 	}
 	if (argc - optind > 1)
