@@ -23,6 +23,7 @@
 /* One try after another. */
 struct start {
 	bool last; /* no more waiting: go on with what is there, say what is not */
+	bool cold; /* another host may have written the origins */
 	unsigned int missing; /* pools and volumes, in this try */
 	char failed[FAILED_MAX][FVP_UUID_TEXT_BYTES]; /* said why: not tried again */
 	unsigned int failures;
@@ -145,7 +146,7 @@ static const char *mode_name(int mode)
 static void volume_start(struct start *start, const struct fvp_host_scan *scan,
 			 const struct fvp_view *pool, const struct fvp_flash_volume *volume)
 {
-	bool is_dm, stale = fvp_host_stale(volume->uuid);
+	bool is_dm, cold = start->cold || fvp_host_stale(volume->uuid);
 	const struct fvp_device *origin = origin_find(scan, volume->uuid, &is_dm);
 	char path[FVP_PATH_BYTES];
 	char *argv[] = { "attach",
@@ -156,7 +157,7 @@ static void volume_start(struct start *start, const struct fvp_host_scan *scan,
 			 (char *)volume->uuid,
 			 "--mode",
 			 (char *)mode_name(volume->mode),
-			 stale ? "--cold" : "--warm",
+			 cold ? "--cold" : "--warm",
 			 "--name",
 			 (char *)volume->name,
 			 NULL };
@@ -181,8 +182,6 @@ static void volume_start(struct start *start, const struct fvp_host_scan *scan,
 	optind = 0;
 	if (fvp_volume_attach_verb(argc, argv))
 		fail(start, volume->uuid);
-	else
-		fvp_host_stale_clear(volume->uuid);
 }
 
 static void volumes_start(struct start *start, const struct fvp_host_scan *scan)
@@ -228,15 +227,20 @@ static int try(struct start *start)
 
 int fvp_host_start(int argc, char **argv)
 {
-	static const struct option known[] = { { "wait", required_argument, NULL, 'w' }, { 0 } };
+	static const struct option known[] = { { "wait", required_argument, NULL, 'w' },
+					       { "cold", no_argument, NULL, 'c' },
+					       { 0 } };
 	static struct start start;
 	unsigned int wait = 0;
 	time_t end;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1)
-		if (c != 'w' || !fvp_number_parse(optarg, 86400, &wait))
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (c == 'c')
+			start.cold = true;
+		else if (c != 'w' || !fvp_number_parse(optarg, 86400, &wait))
 			return fvp_usage("--wait wants seconds, at most 86400");
+	}
 	if (optind != argc)
 		return fvp_usage("it takes no names");
 	ret = fvp_dm_require_targets();

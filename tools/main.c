@@ -104,11 +104,13 @@ const struct fvp_verb fvp_verbs[] = {
 	  "attached.  NAME may be a uuid.\n"
 	  "  --accept-data-loss  give them up: the origin's own content counts again\n" },
 	{ "volume", "show", fvp_volume_show, "[NAME] [--json]", "Shows one volume, or all.\n" },
-	{ "host", "start", fvp_host_start, "[--wait SECONDS]",
+	{ "host", "start", fvp_host_start, "[--wait SECONDS] [--cold]",
 	  "Starts every pool that is found on this host, and attaches every volume that was "
 	  "attached\n"
 	  "when the host went down, as it was.  For the unit fvp.service.\n"
-	  "  --wait SECONDS  how long devices may take to appear (default 0)\n" },
+	  "  --wait SECONDS  how long devices may take to appear (default 0)\n"
+	  "  --cold          another host may have written the origins meanwhile: forget what is "
+	  "cached\n" },
 	{ "host", "guard", fvp_host_guard, "",
 	  "Fails if an origin may lack acknowledged writes that are on flash, and its volume is "
 	  "not\n"

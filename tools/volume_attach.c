@@ -11,6 +11,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "host.h"
 #include "pool.h"
 #include "volume.h"
 #include "waiting.h"
@@ -485,7 +486,7 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 		default_name(attach);
 	}
 	known = choose_uuid(attach, options->uuid, live ? &dm : NULL);
-	attach->warm = live ? options->warm : !options->cold;
+	attach->warm = options->warm || (!live && !options->cold && !fvp_host_stale(attach->uuid));
 	ret = twin_check(attach, pools, volumes);
 	if (!ret && !options->uuid)
 		ret = unknown_check(attach, known, pools, volumes);
@@ -493,6 +494,8 @@ static int attach(struct fvp_attach *attach, const struct options *options,
 		ret = waiting_check(attach, pools, volumes);
 	if (!ret)
 		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
+	if (!ret)
+		fvp_host_stale_clear(attach->uuid);
 	if (!ret && options->replicas)
 		ret = replicas_begin(attach, &wanted, options->mode);
 	if (!ret)
