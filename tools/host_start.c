@@ -235,7 +235,9 @@ int fvp_host_start(int argc, char **argv)
 	time_t end;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
+		if (c == '?')
+			return fvp_usage_option();
 		if (c == 'c')
 			start.cold = true;
 		else if (c != 'w' || !fvp_number_parse(optarg, 86400, &wait))

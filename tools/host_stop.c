@@ -151,7 +151,9 @@ int fvp_host_guard(int argc, char **argv)
 	struct fvp_host_scan scan;
 	int ret;
 
-	if (getopt_long(argc, argv, "", (struct option[]){ { 0 } }, NULL) != -1 || optind != argc)
+	if (fvp_option(argc, argv, "", (struct option[]){ { 0 } }) != -1)
+		return fvp_usage_option();
+	if (optind != argc)
 		return fvp_usage("it takes no names");
 	ret = fvp_host_scan(&scan);
 	if (ret)
@@ -270,7 +272,9 @@ int fvp_host_stop(int argc, char **argv)
 	char text[200];
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+	while ((c = fvp_option(argc, argv, "", known)) != -1) {
+		if (c == '?')
+			return fvp_usage_option();
 		if (c == 'h')
 			keep_open = true;
 		else if (c != 'd' || !fvp_number_parse(optarg, 86400, &limit))

@@ -33,6 +33,9 @@ int fvp_option(int argc, char **argv, const char *letters, const struct option *
 	char strict[32];
 	int index = -1, c;
 
+	/* A verb may run others: each begins anew. */
+	if (optind <= 1)
+		memset(seen, 0, sizeof(seen));
 	snprintf(strict, sizeof(strict), ":%s", letters);
 	opterr = 0;
 	c = getopt_long(argc, argv, strict, known, &index);

@@ -45,7 +45,7 @@ def test_hostile_usage():
 
 def test_hostile_state(guest):
     options = [word for disk in DISKS for word in ('--disk', disk)]
-    done = guest(*options, script=HOSTILE.rstrip() + ' || true\n')
+    done = guest(*options, script=HOSTILE.rstrip() + ' || true\n', timeout=480)
     result = json.loads(done.stdout.splitlines()[-1])
     assert not result['bad'], '\n'.join(result['bad'])
     assert result['cases'] >= 150
