@@ -104,7 +104,7 @@ def whole_script(script):
 @pytest.fixture
 def guest(tmp_path):
     """Runs a bash script in a fresh guest with the module; returns the finished process."""
-    def run(*options, script, status=0, timeout=240):
+    def run(*options, script, status=0, timeout=480):
         # The checkout is all that the guest sees of this machine.
         command = [os.path.join(ROOT, 'lab', 'fvp-lab'), 'run', '--quiet', '--timeout', str(timeout * SLOWDOWN),
                    *on_kernel(options), '--', 'bash', '-c', whole_script(script)]
