@@ -16,6 +16,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fvp.h"
 #include "fvp_uapi.h"
@@ -63,15 +64,27 @@ static int device_check(const struct fvp_dm_device *dev)
 	return FVP_OK;
 }
 
+static bool is_ours(const struct fvp_dm_device *dev)
+{
+	return !strncmp(dev->uuid, FVP_DM_UUID_ORIGIN, strlen(FVP_DM_UUID_ORIGIN));
+}
+
 /* One that a crash or a foreign table swap left behind, and that nobody has open, goes. */
 static int remove_leftover(const char *hidden)
 {
 	struct fvp_dm_device dev;
 	int ret = fvp_dm_read(hidden, FVP_DM_TABLE, &dev);
 
+	/* Whoever was at work on it, or looks at all new devices, may have it for a moment. */
+	for (unsigned int tries = 0; !ret && dev.open_count && is_ours(&dev) && tries < 20;
+	     tries++) {
+		fvp_dm_free(&dev);
+		usleep(100000);
+		ret = fvp_dm_read(hidden, FVP_DM_TABLE, &dev);
+	}
 	if (ret)
 		return ret == FVP_ABSENT ? FVP_OK : ret;
-	if (dev.open_count || strncmp(dev.uuid, FVP_DM_UUID_ORIGIN, strlen(FVP_DM_UUID_ORIGIN)))
+	if (dev.open_count || !is_ours(&dev))
 		ret = fvp_error(FVP_REFUSED, "device %s exists and is in use: dmsetup info %s",
 				hidden, hidden);
 	else if (fvp_dm_remove(hidden))
