@@ -9,7 +9,7 @@ KERNELS := 6.1 6.12
 
 HOURS ?= 1
 
-.PHONY: all help tools module check check-all check-debug soak demo bench-path style format clean setup
+.PHONY: all help tools module check check-all check-debug soak demo bench bench-path style format clean setup
 all: tools module
 
 include userspace.mk
@@ -23,6 +23,7 @@ help:
 	@echo 'sudo make check-all   the same with what takes long: databases, more power cuts, all of it on both kernels; hours'
 	@echo 'sudo make check-debug the tests in guests on a kernel with KASAN, lockdep and kmemleak (built first: 10 minutes), hours'
 	@echo 'sudo make soak HOURS=N volumes under load while an administrator does all there is to do, in random order'
+	@echo 'sudo make bench       fvp beside the peers: latency, throughput, a trace, scaling; [BENCH=name] for one; two hours'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
 	@echo 'sudo make crash-rig   power cuts at [CRASH_POINTS=1000] moments in each of [CRASH_MODES="write-back …"]: half an hour or more'
 	@echo 'make tools            out/fvp, the command-line tool'
@@ -63,6 +64,13 @@ soak:
 
 demo:
 	lab/demo
+
+# What $(BENCH) names, or all: bench/run --help.
+bench:
+	lab/setup --bench
+	$(MAKE) tools
+	lab/build-module $(or $(FVP_LAB_KERNEL),6.1)
+	bench/run $(BENCH)
 
 bench-path:
 	lab/setup
