@@ -59,7 +59,7 @@ def main():
     parser.add_argument('--output', required=True)
     parser.add_argument('ways', nargs='*', help='(default: all)')
     args = parser.parse_args()
-    names = args.ways or [name for name in WAYS if name != 'origin']
+    names = args.ways or [name for name in WAYS if name not in ('origin', 'fvp write-back relaxed')]  # no other path
     found, busy = {}, {}
     for name in names:
         found[name] = measure(name, FLASH_TIMES, LOADS)

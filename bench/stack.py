@@ -28,6 +28,7 @@ CONFIGURATION = {
     'origin': 'the origin by itself',
     'linear': 'dm-linear on the flash',
     'fvp write-back': 'defaults; no replicas; every acknowledged write is durable',
+    'fvp write-back relaxed': 'order=relaxed; else as fvp write-back',
     'fvp write-through': 'defaults',
     'dm-writecache': 'type s, block size 4096 (512 where the load is not aligned), else defaults',
     'dm-cache write-back': 'smq, chunks of 64 KiB, metadata2 on the first 16 MiB (4 if it is small) of the same flash, else defaults',
@@ -35,7 +36,7 @@ CONFIGURATION = {
     'bcache write-back': 'buckets of 64 KiB where the flash is small, sequential_cutoff 0, congestion thresholds 0 (nothing bypassed), else defaults',
     'bcache write-through': 'buckets of 64 KiB where the flash is small, sequential_cutoff 0, congestion thresholds 0 (nothing bypassed), else defaults',
 }
-WRITE_BACK = ('fvp write-back', 'dm-writecache', 'dm-cache write-back', 'bcache write-back')
+WRITE_BACK = ('fvp write-back', 'fvp write-back relaxed', 'dm-writecache', 'dm-cache write-back', 'bcache write-back')
 WRITE_THROUGH = ('fvp write-through', 'dm-cache write-through', 'bcache write-through')
 CACHES = WRITE_BACK + WRITE_THROUGH
 
@@ -115,10 +116,11 @@ def linear(on):
 
 
 @contextlib.contextmanager
-def fvp(on, mode):
+def fvp(on, mode, *options):
     """The pool by the tool; the volume by hand: the tool would put it in place of the origin, under its name."""
+    more = ''.join(f' {word}' for word in (len(options), *options)) if options else ''
     sh(FVP, 'pool', 'create', 'bench', on.flash, '--force')
-    with dm_device(VOLUME, f'0 {on.origin_sectors} fvp /dev/mapper/bench {on.origin} {UUID} {mode}') as path:
+    with dm_device(VOLUME, f'0 {on.origin_sectors} fvp /dev/mapper/bench {on.origin} {UUID} {mode}{more}') as path:
         yield path
     sh(FVP, 'pool', 'destroy', 'bench', '--yes')
 
@@ -171,6 +173,7 @@ WAYS = {
     'origin': origin_alone,
     'linear': linear,
     'fvp write-back': lambda on: fvp(on, 'write-back'),
+    'fvp write-back relaxed': lambda on: fvp(on, 'write-back', 'order=relaxed'),
     'fvp write-through': lambda on: fvp(on, 'write-through'),
     'dm-writecache': dm_writecache,
     'dm-cache write-back': lambda on: dm_cache(on, 'writeback'),
