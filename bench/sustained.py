@@ -12,6 +12,8 @@ SECONDS = 30
 FLASH_MIB, ORIGIN_MIB = 256, 1024
 DIRTY_IOS = 12000
 READ_SECONDS = 3
+# Of fvp's counters, into the figures: what became of the writes.
+COUNTED = ('write_ios', 'grouped_ios', 'paced_ios', 'held_ios', 'destage_batches', 'destaged_sectors', 'dirty_sectors')
 
 
 def each_second(prefix):
@@ -34,6 +36,9 @@ def under_load(name):
                   '--ioengine=psync', '--numjobs=16', '--group_reporting', '--per_job_logs=0', '--time_based', f'--runtime={SECONDS}', f'--write_iops_log={log}',
                   '--log_avg_msec=1000', size_mib=ORIGIN_MIB - 1)['job']
         moved = on.counts()
+        if name.startswith('fvp'):
+            words = status(VOLUME)
+            moved['counted'] = {key: int(words[key]) for key in COUNTED}
     return job, each_second(log), moved
 
 

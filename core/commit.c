@@ -3,6 +3,7 @@
 #include "pool.h"
 #include "commit.h"
 #include "destage.h"
+#include "group.h"
 #include "health.h"
 #include "io.h"
 #include "lost.h"
@@ -102,6 +103,14 @@ static bool commit_stuck(const struct fvp_volume *vol)
 	       vol->dirty.entries && !fvp_volume_back_stopped(vol) && fvp_destage_stuck(vol);
 }
 
+static __always_inline void commit_acknowledge(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	if (unlikely(fvp_pace_wanted(vol)))
+		fvp_pace(vol, rq);
+	else
+		fvp_host_complete(rq, 0);
+}
+
 /* The log has it.  Any context. */
 static void commit_done(struct fvp_append *append, int error)
 {
@@ -114,10 +123,11 @@ static void commit_done(struct fvp_append *append, int error)
 		c->entry->failed = 1;
 		INIT_WORK(&rq->work, commit_failed);
 		queue_work(vol->pool->io_wq, &rq->work);
-	} else if (unlikely(fvp_pace_wanted(vol))) {
-		fvp_pace(vol, rq);
+	} else if (unlikely(c->grouped)) {
+		fvp_group_add(vol, rq);
 	} else {
-		fvp_host_complete(rq, 0);
+		fvp_dirty_acked(&vol->dirty, append->arg);
+		commit_acknowledge(vol, rq);
 	}
 }
 
@@ -178,8 +188,12 @@ static int commit_reserve(struct fvp_volume *vol, struct fvp_request *rq,
 	}
 	begin = !vol->dirty.entries;
 	c->entry = fvp_dirty_push(vol, &c->append);
-	if (rq->flags & FVP_REQ_FUA)
-		fvp_dirty_epoch_end(vol);
+	c->grouped = false;
+	if (rq->flags & FVP_REQ_FUA) {
+		c->grouped = fvp_group_wanted(vol);
+		if (likely(!c->grouped))
+			fvp_dirty_epoch_end(vol);
+	}
 	if (unlikely(begin))
 		fvp_destage_begin(vol);
 out:
@@ -319,28 +333,48 @@ static void commit_flush_work(struct work_struct *work)
 	commit_held_or_redone(vol, rq);
 }
 
-int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)
+/* What the flush comes after has been given an epoch that is over. */
+static void commit_flush_go(struct fvp_volume *vol, struct fvp_request *rq)
 {
-	bool back;
-
-	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
-		return FVP_MAP_NOT_BACK;
-	spin_lock(&vol->lock);
-	back = vol->commit != FVP_COMMIT_OFF;
-	if (back)
-		fvp_dirty_epoch_end(vol);
-	spin_unlock(&vol->lock);
-	if (!back)
-		return FVP_MAP_NOT_BACK;
 	if (!vol->pool->flash_volatile && !READ_ONCE(vol->origin_unflushed)) {
 		/*
 		 * What was acknowledged is durable.  (On failed flash too: it was written, or
 		 * it was not acknowledged.)
 		 */
 		fvp_host_complete(rq, 0);
-		return FVP_MAP_TAKEN;
+		return;
 	}
 	INIT_WORK(&rq->work, commit_flush_work);
 	queue_work(vol->pool->io_wq, &rq->work);
+}
+
+int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	bool back, grouped = false;
+
+	if (READ_ONCE(vol->commit) == FVP_COMMIT_OFF)
+		return FVP_MAP_NOT_BACK;
+	spin_lock(&vol->lock);
+	back = vol->commit != FVP_COMMIT_OFF;
+	if (back && fvp_dirty_epoch_ends(&vol->dirty)) {
+		grouped = fvp_group_wanted(vol);
+		if (likely(!grouped))
+			fvp_dirty_epoch_end(vol);
+	}
+	spin_unlock(&vol->lock);
+	if (!back)
+		return FVP_MAP_NOT_BACK;
+	if (unlikely(grouped))
+		fvp_group_add(vol, rq);
+	else
+		commit_flush_go(vol, rq);
 	return FVP_MAP_TAKEN;
+}
+
+void fvp_commit_grouped(struct fvp_volume *vol, struct fvp_request *rq)
+{
+	if (rq->op == FVP_REQ_FLUSH)
+		commit_flush_go(vol, rq);
+	else
+		commit_acknowledge(vol, rq);
 }

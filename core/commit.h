@@ -32,8 +32,9 @@ struct fvp_commit {
 	struct fvp_append append;
 	struct fvp_log_waiter waiter;
 	struct fvp_dirty_entry *entry;
-	struct list_head node; /* in vol->held, or vol->paced */
+	struct list_head node; /* in vol->held, vol->paced or vol->grouped */
 	u64 due_ns; /* paced: when to acknowledge */
+	bool grouped; /* FUA: fvp_group_add() it when the log has it */
 };
 
 /* What fvp_commit_map() says of a request that is not for it. */
@@ -47,6 +48,12 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq);
 
 /* A guest's flush in write-back: the same answers. */
 int fvp_commit_flush(struct fvp_volume *vol, struct fvp_request *rq);
+
+/*
+ * The epoch of a flush or FUA write that waited in a group has ended: goes on with it.
+ * Process context.
+ */
+void fvp_commit_grouped(struct fvp_volume *vol, struct fvp_request *rq);
 
 /*
  * Writes that went to the origin before write-back began may sit in its cache: flushes

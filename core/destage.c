@@ -6,6 +6,7 @@
 #include "pool.h"
 #include "commit.h"
 #include "destage.h"
+#include "group.h"
 #include "lost.h"
 
 /* The first entries wait this long, for others to supersede or to neighbour them. */
@@ -26,10 +27,12 @@
 
 /*
  * PI controller: permille of the time that destaging is at work.  It aims at FILL_AIM
- * permille of the dirty limit, and goes all out from half of it on.
+ * permille of the dirty limit, and goes all out before guests have to wait for it in
+ * earnest: with order=strict that is earlier (group.h; pace.h).
  */
 #define FILL_AIM 20
 #define FILL_ALL_OUT 500
+#define FILL_ALL_OUT_STRICT 150
 #define DUTY_MIN 50
 #define DUTY_MAX 1000
 #define INTEGRAL_MAX 8000
@@ -68,7 +71,9 @@ static bool urgent(struct fvp_volume *vol)
 {
 	return fvp_host_now_ns() - READ_ONCE(vol->progress_ns) > LATE_NS ||
 	       READ_ONCE(vol->draining) || READ_ONCE(vol->rescue) ||
-	       fvp_pool_dirty_fill(vol->pool) >= FILL_ALL_OUT ||
+	       fvp_pool_dirty_fill(vol->pool) >= (READ_ONCE(vol->order) == FVP_ORDER_STRICT
+							  ? FILL_ALL_OUT_STRICT
+							  : FILL_ALL_OUT) ||
 	       fvp_host_now_ns() - READ_ONCE(vol->pool->hurry_ns) < NSEC_PER_SEC;
 }
 
@@ -257,6 +262,7 @@ static void destage_work(struct work_struct *work)
 		origin_well(vol);
 		destage_progress(vol);
 		rate_update(vol, vol->dirty.out - out, took);
+		fvp_group_update(vol, took);
 		pause = pause_jiffies(vol, took);
 		break;
 	case -EIO:

@@ -113,6 +113,20 @@ void fvp_dirty_epoch_end(struct fvp_volume *vol)
 	vol->dirty.epoch_used = false;
 }
 
+u32 fvp_dirty_epochs(struct fvp_volume *vol)
+{
+	struct fvp_dirty_cursor cur;
+	struct fvp_dirty_entry *e;
+	u32 epochs;
+
+	spin_lock(&vol->lock);
+	fvp_dirty_begin(vol, &cur);
+	e = fvp_dirty_at(vol, &cur);
+	epochs = e ? vol->dirty.epoch - e->epoch + 1 : 0;
+	spin_unlock(&vol->lock);
+	return epochs;
+}
+
 void fvp_dirty_begin(struct fvp_volume *vol, struct fvp_dirty_cursor *cur)
 {
 	cur->chunk = list_first_entry_or_null(&vol->dirty.chunks, struct fvp_dirty_chunk, node);

@@ -45,6 +45,7 @@ struct fvp_dirty {
 	u64 entries;
 	u64 in, out; /* sectors ever added, and retired; without data an entry counts as one */
 	u32 epoch;
+	u32 acked; /* the latest epoch of which a write has been acknowledged; any context, READ_ONCE */
 	bool epoch_used; /* something is in it */
 };
 
@@ -85,6 +86,30 @@ int fvp_dirty_push_front(struct fvp_volume *vol, struct fvp_segment *seg,
 
 /* The guest has flushed, or ended a FUA write.  Caller holds vol->lock. */
 void fvp_dirty_epoch_end(struct fvp_volume *vol);
+
+/*
+ * A write of the epoch is about to be acknowledged: flushes from now on have to end it.  Any
+ * context, no lock; but for the first of an epoch it only looks.
+ */
+static inline void fvp_dirty_acked(struct fvp_dirty *dirty, u32 epoch)
+{
+	u32 old = READ_ONCE(dirty->acked);
+
+	while (unlikely((s32)(epoch - old) > 0) && !try_cmpxchg(&dirty->acked, &old, epoch))
+		;
+}
+
+/*
+ * Has a flush that begins now to end the epoch?  Not while all of it is still under way: a
+ * flush says nothing about that.  Caller holds vol->lock.
+ */
+static inline bool fvp_dirty_epoch_ends(const struct fvp_dirty *dirty)
+{
+	return dirty->epoch_used && (s32)(dirty->epoch - READ_ONCE(dirty->acked)) <= 0;
+}
+
+/* How many epochs are dirty, the open one included.  Process context. */
+u32 fvp_dirty_epochs(struct fvp_volume *vol);
 
 /* The entry at the cursor (NULL: none), and the next.  Caller holds vol->lock. */
 void fvp_dirty_begin(struct fvp_volume *vol, struct fvp_dirty_cursor *cur);

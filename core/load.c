@@ -46,8 +46,10 @@ static int entry_load_dirty(struct fvp_pool *pool, struct fvp_volume *vol, struc
 		err = fvp_index_insert_special_gaps(&vol->index, entry->lba, entry->len_sectors,
 						    FVP_ADDR_ZERO(addr));
 	/* What comes from now on is of a later epoch than the last that was. */
-	if (!vol->dirty.entries)
+	if (!vol->dirty.entries) {
+		vol->dirty.acked = entry->arg;
 		vol->dirty.epoch = entry->arg + 1;
+	}
 	if (!err)
 		err = fvp_dirty_push_front(vol, seg, entry);
 	if (!err) {

@@ -186,7 +186,7 @@ struct fvp_volume {
 	struct rb_root_cached fills; /* struct fvp_fill pending, by range */
 	atomic_t busy; /* writes and fills in flight; pool->wait when it falls to 0 */
 
-	/* Write-back: commit.h, dirty.h, destage.h, pace.h, lost.h. */
+	/* Write-back: commit.h, dirty.h, destage.h, pace.h, group.h, lost.h. */
 	u8 commit; /* enum fvp_commit_state; vol->lock, READ_ONCE */
 	u8 order; /* enum fvp_order */
 	bool suspending; /* drained for a suspend: no write-back until resume; vol->lock */
@@ -213,6 +213,15 @@ struct fvp_volume {
 	u64 pace_ns; /* the clock; pace_lock */
 	bool pace_stopping;
 	struct work_struct pace_work;
+	struct list_head grouped; /* of struct fvp_commit: flushes that wait; pace_lock */
+	u32 group_count; /* of them; pace_lock */
+	u32 group_ns; /* how long the next group waits; vol->lock, READ_ONCE */
+	u32 group_backlog; /* how long they wait for the backlog's sake, permille of a batch; the destager's */
+	u32 group_alone; /* groups of one, in a row; pace_lock, READ_ONCE */
+	u32 group_skipped; /* vol->lock */
+	u64 group_due_ns; /* when they have waited long enough; pace_lock */
+	u64 batch_ns; /* a batch takes, smoothed; the destager's, READ_ONCE */
+	struct work_struct group_work;
 	struct rb_root_cached lost; /* vol->lock */
 	u32 lost_count;
 	u32 lost_open; /* of those, that the administrator has not accepted: destaging waits */

@@ -12,6 +12,7 @@
  */
 #include "pool.h"
 #include "destage.h"
+#include "group.h"
 #include "leg.h"
 #include "lost.h"
 #include "pace.h"
@@ -99,6 +100,7 @@ static struct fvp_volume *volume_new(struct fvp_pool *pool, const struct fvp_sup
 	fvp_dirty_init(vol);
 	fvp_destage_init(vol);
 	fvp_pace_init(vol);
+	fvp_group_init(vol);
 	atomic_set(&vol->busy, 0);
 	fvp_settle_init(vol);
 	list_add_tail(&vol->node, &pool->volumes);
@@ -121,6 +123,7 @@ static void volume_free(struct fvp_volume *vol)
 {
 	/* Reclaim may still look at it. */
 	wait_event(vol->pool->wait, !atomic_read(&vol->busy));
+	fvp_group_stop(vol);
 	fvp_pace_stop(vol);
 	fvp_destage_stop(vol);
 	fvp_destage_free(vol);

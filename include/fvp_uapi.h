@@ -113,6 +113,7 @@ enum fvp_order {
 	X(fill_refused, "fills not started: memory, backlog or log full")                          \
 	X(write_back_ios, "of the write requests, those acknowledged from the log")                \
 	X(paced_ios, "of those, acknowledgements delayed by flow control")                         \
+	X(grouped_ios, "flushes and FUA writes that waited for others, to end one flush epoch")    \
 	X(held_ios, "writes that waited: log full, or the end of a drain")                         \
 	X(destaged_sectors, "sectors written to the origin by destaging")                          \
 	X(merged_sectors, "dirty sectors that a later write made needless to destage")             \

@@ -137,9 +137,10 @@ static void build(bool flash_cache)
 	m.flash_count = m.vol_count = 1;
 	m.block_sectors = 8;
 	m.segment_sectors = 2048;
+	/* So large that nothing that comes is much: no flow control (pace.h, group.h). */
 	m.flash[0] = dev_create("flash0", true,
-				FVP_FIRST_SEGMENT_SECTOR + 64 * 2048 + FVP_SUPER_AREA_SECTORS, NULL,
-				NULL);
+				FVP_FIRST_SEGMENT_SECTOR + 2048 * 2048 + FVP_SUPER_AREA_SECTORS,
+				NULL, NULL);
 	m.flash[0]->block_sectors = 8;
 	m.flash[0]->cache = flash_cache;
 	m.flash[0]->latency_ns = FLASH_NS;

@@ -347,6 +347,7 @@ void machine_collect(struct sim_vol *vol)
 	c->fill_refused += sum.fill_refused;
 	c->write_back_ios += sum.write_back_ios;
 	c->paced_ios += sum.paced_ios;
+	c->grouped_ios += sum.grouped_ios;
 	c->held_ios += sum.held_ios;
 	c->destaged_sectors += sum.destaged_sectors;
 	c->merged_sectors += sum.merged_sectors;

@@ -135,6 +135,7 @@
 	X(fill_refused)                                                                            \
 	X(write_back_ios)                                                                          \
 	X(paced_ios)                                                                               \
+	X(grouped_ios)                                                                             \
 	X(held_ios)                                                                                \
 	X(destaged_sectors)                                                                        \
 	X(merged_sectors)                                                                          \
