@@ -30,7 +30,7 @@ static void bounce_end(struct work_struct *work)
 	fvp_host_buf_free(bounce->buf);
 	kfree(bounce);
 	if (!error) {
-		fvp_host_complete(rq, 0);
+		fvp_read_complete(rq, 0, FVP_LATENCY_READ_FLASH);
 		return;
 	}
 	fvp_stat_inc(vol, flash_read_errors);

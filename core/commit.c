@@ -108,7 +108,7 @@ static __always_inline void commit_acknowledge(struct fvp_volume *vol, struct fv
 	if (unlikely(fvp_pace_wanted(vol)))
 		fvp_pace(vol, rq);
 	else
-		fvp_host_complete(rq, 0);
+		fvp_request_complete(rq, 0);
 }
 
 /* The log has it.  Any context. */
@@ -257,7 +257,7 @@ int fvp_commit_map(struct fvp_volume *vol, struct fvp_request *rq)
 		return FVP_MAP_NOT_BACK;
 	if (unlikely(READ_ONCE(vol->lost_count)) &&
 	    fvp_lost_overlaps(vol, rq->lba, rq->len_sectors)) {
-		fvp_host_complete(rq, -EIO);
+		fvp_request_complete(rq, -EIO);
 		return FVP_MAP_TAKEN;
 	}
 	fvp_claim_init(&c->claim, rq->lba, rq->len_sectors, commit_again);
@@ -322,11 +322,11 @@ static void commit_flush_work(struct work_struct *work)
 	int err = fvp_commit_flush_origin(vol);
 
 	if (err) {
-		fvp_host_complete(rq, err);
+		fvp_request_complete(rq, err);
 		return;
 	}
 	if (!fvp_pool_flush_flash(vol->pool)) {
-		fvp_host_complete(rq, 0);
+		fvp_request_complete(rq, 0);
 		return;
 	}
 	/* Flash has failed: what it was to make durable goes to the origin first. */
@@ -341,7 +341,7 @@ static void commit_flush_go(struct fvp_volume *vol, struct fvp_request *rq)
 		 * What was acknowledged is durable.  (On failed flash too: it was written, or
 		 * it was not acknowledged.)
 		 */
-		fvp_host_complete(rq, 0);
+		fvp_request_complete(rq, 0);
 		return;
 	}
 	INIT_WORK(&rq->work, commit_flush_work);

@@ -34,6 +34,7 @@ struct fvp_commit {
 	struct fvp_dirty_entry *entry;
 	struct list_head node; /* in vol->held, vol->paced or vol->grouped */
 	u64 due_ns; /* paced: when to acknowledge */
+	u64 paced_ns; /* paced: since when */
 	bool grouped; /* FUA: fvp_group_add() it when the log has it */
 };
 

@@ -41,6 +41,7 @@ struct batch_piece {
 
 struct batch_io {
 	struct fvp_io io;
+	u64 begun; /* of fvp_stat_clock() */
 	struct fvp_destage *batch;
 };
 
@@ -343,6 +344,8 @@ static void write_done(struct fvp_io *io)
 
 	if (io->error)
 		WRITE_ONCE(bio->batch->error, io->error);
+	else if (io->op == FVP_IO_WRITE)
+		fvp_stat_latency(bio->batch->vol, FVP_LATENCY_ORIGIN_WRITE, bio->begun);
 	batch_done(bio->batch);
 }
 
@@ -391,6 +394,7 @@ static u32 write_run(struct fvp_destage *b, u32 i, u32 *out)
 	bio->io.len_sectors = len;
 	fvp_stat_inc(b->vol, destage_ios);
 	fvp_stat_add(b->vol, destaged_sectors, len);
+	bio->begun = fvp_stat_clock();
 	batch_submit(b, &bio->io);
 	return i;
 }

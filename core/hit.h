@@ -74,6 +74,7 @@ static __always_inline enum fvp_map fvp_request_map(struct fvp_volume *vol, stru
 {
 	rq->volume = vol;
 	rq->tries = 0;
+	rq->begun = fvp_stat_clock();
 	if (likely(rq->op == FVP_REQ_READ))
 		return fvp_read_hit(vol, rq);
 	return fvp_request_other(vol, rq);
@@ -88,7 +89,10 @@ static __always_inline enum fvp_end fvp_request_end(struct fvp_request *rq, int 
 {
 	if (likely(rq->state == FVP_REQUEST_HIT)) {
 		fvp_pin_leave(&rq->volume->pool->reads, rq->pin);
-		return unlikely(error) ? fvp_read_failed(rq) : FVP_END_DONE;
+		if (unlikely(error))
+			return fvp_read_failed(rq);
+		fvp_stat_latency(rq->volume, FVP_LATENCY_READ_FLASH, rq->begun);
+		return FVP_END_DONE;
 	}
 	fvp_request_other_end(rq, error);
 	return FVP_END_DONE;

@@ -80,8 +80,11 @@ static void leg_timer(struct work_struct *work)
 
 static void ack_note(struct fvp_leg *leg, const struct fvp_leg_io *lio)
 {
+	u64 ns = fvp_host_now_ns() - lio->begun_ns;
+
 	leg->acks++;
-	leg->ack_ns += fvp_host_now_ns() - lio->begun_ns;
+	leg->ack_ns += ns;
+	fvp_latency_note(&leg->ack, ns);
 }
 
 /* leg_lock held. */

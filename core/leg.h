@@ -21,6 +21,7 @@
 #include "env.h"
 #include "fvp_format.h"
 #include "host.h"
+#include "latency.h"
 
 struct fvp_leg_io;
 struct fvp_log_buffer;
@@ -84,6 +85,7 @@ struct fvp_leg {
 	void *copy; /* FVP_IO_SECTORS_MAX sectors, for I/O that is waited for */
 	void *super_mem; /* a superblock area; super_mutex */
 	u64 acks, ack_ns; /* records and their time, in all; leg_lock */
+	struct fvp_latency ack; /* the same; leg_lock */
 	u64 failures; /* times it was dropped; leg_lock, READ_ONCE */
 };
 

@@ -107,6 +107,8 @@ static __always_inline void record_end(struct fvp_log_record *record)
 	}
 	spin_lock_irqsave(&log->lock, flags);
 	log->inflight--;
+	if (FVP_STATISTICS && !error)
+		fvp_latency_note(&pool->stats.flash_write, record->flash_ns);
 	if (!--record->seg->pending && record->seg != log->cur)
 		fvp_log_full(pool, record->seg);
 	record->done = true;
@@ -138,6 +140,8 @@ static void record_done(struct fvp_io *io)
 
 	if (unlikely(io->error))
 		fvp_health_flash_failed(record->pool, io->dev, io->error);
+	else if (FVP_STATISTICS)
+		record->flash_ns = fvp_clock_since(record->begun);
 	record_put(record);
 }
 
@@ -188,6 +192,7 @@ void fvp_log_submit(struct fvp_log_record *record)
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
 	/* One by one: its last field is long, and the host's. */
+	record->begun = fvp_stat_clock();
 	record->io.dev = record->seg->dev;
 	record->io.sector = record->seg->sector + block.offset_sectors;
 	record->io.len_sectors = len;

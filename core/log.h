@@ -56,6 +56,8 @@ struct fvp_log_record {
 	bool done; /* written, or failed: free as soon as all before it are */
 	u8 legs; /* replica legs that are to have it, too: a bit each */
 	atomic_t pending; /* if there are any: devices that do not have it yet */
+	u64 begun; /* of fvp_stat_clock(), when flash got it */
+	u64 flash_ns; /* how long flash took */
 	struct fvp_io io;
 };
 

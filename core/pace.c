@@ -39,12 +39,13 @@ void fvp_pace(struct fvp_volume *vol, struct fvp_request *rq)
 	if (queue) {
 		list_add_tail(&rq->commit.node, &vol->paced);
 		fvp_stat_inc(vol, paced_ios);
+		rq->commit.paced_ns = now;
 		/* Under the lock: without it the request may be over, and the volume gone. */
 		queue_work(vol->pool->io_wq, &vol->pace_work);
 	}
 	spin_unlock_irqrestore(&vol->pace_lock, flags);
 	if (!queue)
-		fvp_host_complete(rq, 0);
+		fvp_request_complete(rq, 0);
 }
 
 /* The first in the list if it is due, off the list; else how long until then. */
@@ -60,8 +61,10 @@ static struct fvp_request *paced_take(struct fvp_volume *vol, u64 *wait_ns)
 		*wait_ns = c->due_ns - now;
 		c = NULL;
 	}
-	if (c)
+	if (c) {
 		list_del_init(&c->node);
+		fvp_stat_add(vol, paced_ns, now - min(now, c->paced_ns));
+	}
 	spin_unlock_irq(&vol->pace_lock);
 	return c ? container_of(c, struct fvp_request, commit) : NULL;
 }
@@ -75,7 +78,7 @@ static void pace_work(struct work_struct *work)
 	for (;;) {
 		rq = paced_take(vol, &wait_ns);
 		if (rq)
-			fvp_host_complete(rq, 0);
+			fvp_request_complete(rq, 0);
 		else if (wait_ns)
 			usleep_range(max_t(u64, wait_ns / NSEC_PER_USEC, 1),
 				     wait_ns / NSEC_PER_USEC + 50);

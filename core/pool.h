@@ -363,8 +363,10 @@ static inline bool fvp_volume_back_stopped(const struct fvp_volume *vol)
 	return vol->suspending || vol->without_back;
 }
 
-/* Sums the per-CPU counters. */
+/* Sum the per-CPU counters.  Any context. */
 void fvp_volume_stats_read(struct fvp_volume *vol, struct fvp_volume_counters *sum);
+void fvp_volume_latency_read(struct fvp_volume *vol, enum fvp_latency_kind kind,
+			     struct fvp_latency *sum);
 
 /* Drops all cached content of a volume, durably (tests, messages).  Sleeps. */
 int fvp_volume_drop(struct fvp_volume *vol);

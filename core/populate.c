@@ -138,7 +138,7 @@ static void miss_read(struct work_struct *work)
 	if (!error)
 		fvp_host_buf_to_request(fill->buf, 0, rq);
 	fill->rq = NULL;
-	fvp_host_complete(rq, error);
+	fvp_read_complete(rq, error, FVP_LATENCY_READ_ORIGIN);
 	if (error)
 		fvp_fill_drop(fill);
 	else

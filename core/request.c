@@ -28,6 +28,31 @@
 /* ... and is waited for in pieces: a minute in all. */
 #define READ_WAITS 12000
 
+static const u8 latency_of[] = {
+	/* A read is one of two, which its end knows. */
+	[FVP_REQ_READ] = FVP_LATENCY_NONE,	   [FVP_REQ_WRITE] = FVP_LATENCY_WRITE,
+	[FVP_REQ_FLUSH] = FVP_LATENCY_FLUSH,	   [FVP_REQ_DISCARD] = FVP_LATENCY_NONE,
+	[FVP_REQ_WRITE_ZEROES] = FVP_LATENCY_NONE,
+};
+
+static __always_inline void latency_count(const struct fvp_request *rq, int error,
+					  enum fvp_latency_kind kind)
+{
+	if (likely(!error && kind != FVP_LATENCY_NONE))
+		fvp_stat_latency(rq->volume, kind, rq->begun);
+}
+
+void fvp_read_complete(struct fvp_request *rq, int error, enum fvp_latency_kind kind)
+{
+	latency_count(rq, error, kind);
+	fvp_host_complete(rq, error);
+}
+
+void fvp_request_complete(struct fvp_request *rq, int error)
+{
+	fvp_read_complete(rq, error, latency_of[rq->op]);
+}
+
 enum fvp_map fvp_request_origin(struct fvp_volume *vol, struct fvp_request *rq)
 {
 	rq->dev = vol->origin;
@@ -59,8 +84,9 @@ static noinline enum fvp_map read_ram(struct fvp_volume *vol, struct fvp_request
 	fvp_host_mem_to_request(ram + (size_t)offset_sectors * FVP_SECTOR_BYTES, rq);
 	fvp_pin_leave(&vol->pool->reads, pin);
 	fvp_stat_hit(vol, rq->len_sectors);
+	fvp_stat_inc(vol, ram_hit_ios);
 	fvp_stat_add(vol, ram_hit_sectors, rq->len_sectors);
-	fvp_host_complete(rq, 0);
+	fvp_read_complete(rq, 0, FVP_LATENCY_READ_FLASH);
 	return FVP_MAP_TAKEN;
 }
 
@@ -71,9 +97,10 @@ static noinline enum fvp_map read_dataless(struct fvp_volume *vol, struct fvp_re
 	if (found == FVP_FOUND_ZERO) {
 		fvp_host_mem_to_request(vol->pool->zeroes, rq);
 		fvp_stat_hit(vol, rq->len_sectors);
+		fvp_stat_inc(vol, ram_hit_ios);
 		fvp_stat_add(vol, ram_hit_sectors, rq->len_sectors);
 	}
-	fvp_host_complete(rq, found == FVP_FOUND_ZERO ? 0 : -EIO);
+	fvp_read_complete(rq, found == FVP_FOUND_ZERO ? 0 : -EIO, FVP_LATENCY_READ_FLASH);
 	return FVP_MAP_TAKEN;
 }
 
@@ -158,7 +185,7 @@ static bool request_lost(struct fvp_volume *vol, struct fvp_request *rq)
 	if (likely(!READ_ONCE(vol->lost_count)) ||
 	    !fvp_lost_overlaps(vol, rq->lba, rq->len_sectors))
 		return false;
-	fvp_host_complete(rq, -EIO);
+	fvp_request_complete(rq, -EIO);
 	return true;
 }
 
@@ -167,6 +194,8 @@ enum fvp_map fvp_read_unserved(struct fvp_volume *vol, struct fvp_request *rq)
 	if (rescue_wait(vol, rq) || request_lost(vol, rq))
 		return FVP_MAP_TAKEN;
 	miss_count(vol, rq->len_sectors);
+	fvp_stat_inc(vol, bypass_ios);
+	fvp_stat_add(vol, bypass_sectors, rq->len_sectors);
 	return fvp_request_origin(vol, rq);
 }
 
@@ -237,6 +266,7 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 		if (rq->len_sectors > FVP_DIRTY_LEN_MAX)
 			fvp_host_accept(rq, FVP_DIRTY_LEN_MAX);
 		fvp_stat_inc(vol, discard_ios);
+		fvp_stat_add(vol, discard_sectors, rq->len_sectors);
 		break;
 	}
 	return request_write(vol, rq);
@@ -245,6 +275,9 @@ enum fvp_map fvp_request_other(struct fvp_volume *vol, struct fvp_request *rq)
 /* What is no read hit has come back from its device. Any context. */
 void fvp_request_other_end(struct fvp_request *rq, int error)
 {
+	latency_count(rq, error,
+		      rq->state == FVP_REQUEST_FORWARDED ? FVP_LATENCY_READ_ORIGIN
+							 : latency_of[rq->op]);
 	if (rq->state == FVP_REQUEST_WRITE)
 		fvp_write_end(rq, error);
 	else if (rq->state == FVP_REQUEST_FLUSH && rq->lba && !error)
@@ -287,7 +320,7 @@ static enum fvp_map read_again(struct fvp_volume *vol, struct fvp_request *rq)
 		if (!fvp_dirty_covers(vol, rq->lba, rq->len_sectors))
 			break;
 		if (waits++ == READ_WAITS) {
-			fvp_host_complete(rq, -EIO);
+			fvp_request_complete(rq, -EIO);
 			return FVP_MAP_TAKEN;
 		}
 		fvp_volume_flush(vol);
@@ -324,7 +357,7 @@ void fvp_read_fallback(struct fvp_volume *vol, struct fvp_request *rq, u64 addr)
 		 * clean in part, and is left alone until all is.)
 		 */
 		if (addr != FVP_ADDR_NONE && !read_may_help(vol, rq)) {
-			fvp_host_complete(rq, -EIO);
+			fvp_request_complete(rq, -EIO);
 			return;
 		}
 		msleep(READ_RETRY_MS);

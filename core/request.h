@@ -8,6 +8,7 @@
 
 #include "commit.h"
 #include "host.h"
+#include "latency.h"
 
 struct fvp_volume;
 struct fvp_write;
@@ -58,6 +59,7 @@ struct fvp_request {
 	struct fvp_dev *dev; /* out: where to send it */
 	u64 dev_sector;
 	struct fvp_volume *volume;
+	u64 begun; /* of fvp_stat_clock(), when it came in */
 	void *owner; /* struct fvp_write, fvp_miss ... that waits for this one */
 	u16 tries; /* of a flash read; of a write: it has waited for room in the log */
 	struct work_struct work;
@@ -71,6 +73,13 @@ enum fvp_end {
 
 /* Within core: points a read at the origin, for FVP_MAP_REMAP or fvp_host_forward(). */
 enum fvp_map fvp_request_origin(struct fvp_volume *vol, struct fvp_request *rq);
+
+/*
+ * Within core: completes a request that is kept, as fvp_host_complete(), and counts how long it
+ * has taken; a read as what it was served by.
+ */
+void fvp_request_complete(struct fvp_request *rq, int error);
+void fvp_read_complete(struct fvp_request *rq, int error, enum fvp_latency_kind kind);
 
 /* Within core: decides anew about a request that was held.  Process context. */
 void fvp_request_redo(struct fvp_request *rq);

@@ -105,6 +105,12 @@ static void write_finish(struct fvp_write *w)
 	fvp_volume_unbusy(vol);
 }
 
+static void origin_time(const struct fvp_write *w, const struct fvp_request *rq)
+{
+	if (!w->error && rq->op == FVP_REQ_WRITE)
+		fvp_stat_latency(w->vol, FVP_LATENCY_ORIGIN_WRITE, w->begun);
+}
+
 /* The origin has the write, from our copy: acknowledge. */
 static void origin_done(struct fvp_io *io)
 {
@@ -113,7 +119,8 @@ static void origin_done(struct fvp_io *io)
 
 	w->error = io->error;
 	w->rq = NULL;
-	fvp_host_complete(rq, io->error);
+	origin_time(w, rq);
+	fvp_request_complete(rq, io->error);
 	queue_work(w->vol->pool->io_wq, &w->work);
 }
 
@@ -123,6 +130,7 @@ void fvp_write_end(struct fvp_request *rq, int error)
 
 	w->error = error;
 	w->rq = NULL;
+	origin_time(w, rq);
 	queue_work(w->vol->pool->io_wq, &w->work);
 }
 
@@ -134,6 +142,7 @@ static enum fvp_map write_origin(struct fvp_write *w)
 	w->step = FVP_WRITE_ORIGIN;
 	w->error = 0;
 	fvp_stat_inc(w->vol, origin_write_ios);
+	w->begun = fvp_stat_clock();
 	if (!w->fill) {
 		rq->dev = w->vol->origin;
 		rq->dev_sector = rq->lba;

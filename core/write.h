@@ -38,6 +38,7 @@ struct fvp_write {
 	u64 len_sectors;
 	u64 superseded; /* sectors of the range that have their tombstone */
 	u64 only_addr; /* internal: nothing is done unless the range lies there; or FVP_ADDR_NONE */
+	u64 begun; /* of fvp_stat_clock(), when the origin got it */
 	int error;
 	u8 step; /* enum fvp_write_step */
 };

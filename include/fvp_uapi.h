@@ -19,6 +19,7 @@
  *	     replica-remove <uuid>	the pool has this replica no more; no volume may want it
  *	     scrub [<MiB a second>]	begins to verify all that flash holds; returns at once
  *	     scrub-stop			ends that
+ *	     latency			returns histograms: below
  *   volume: mode <mode>	requested mode from now on (the table line follows)
  *	     order <order>	of destaging, likewise
  *	     replicas <min> [<uuid>...]	where else dirty data goes, and how many of those
@@ -34,6 +35,7 @@
  *				promises that nobody writes the origin in between
  *	     forget		takes keep back
  *	     drop		drop all cached content now (not what is dirty: destages that first)
+ *	     latency		returns histograms: below
  *
  * Status lines: the version, then key=value words in any order; unknown keys are
  * to be skipped.
@@ -62,6 +64,40 @@
  *	     index_bytes= index_extents= live_sectors= read_ios= read_sectors= (hits and
  *	     misses) and every counter of FVP_VOLUME_COUNTERS
  */
+
+/*
+ * The answer to latency: FVP_LATENCY_VERSION, then for each histogram a word
+ *
+ *   <name>=<count>,<sum in ns>[,<bucket>:<count>...]
+ *
+ * with the buckets that are not empty, in order; unknown names are to be skipped.  All since the
+ * volume was attached or the pool activated.  A volume has those of FVP_VOLUME_LATENCIES; a pool
+ * has flash_write (records of its log) and replica<i> (their acknowledgements), for the i of its
+ * status line.
+ */
+#define FVP_LATENCY_VERSION 1
+
+/*
+ * Bucket 0 is for less than FVP_LATENCY_FIRST_NS; from there on each power of two has four; the
+ * last has no end.
+ */
+#define FVP_LATENCY_SHIFT 8
+#define FVP_LATENCY_FIRST_NS (4ULL << FVP_LATENCY_SHIFT)
+#define FVP_LATENCY_BUCKETS 98
+/* From how many nanoseconds on a bucket counts, other than bucket 0. */
+#define FVP_LATENCY_FROM_NS(bucket)                                                                \
+	((4ULL + ((bucket)-1) % 4) << (FVP_LATENCY_SHIFT + ((bucket)-1) / 4))
+
+/*
+ * X(id, name, what), in the order of the answer.  From the time that the request comes in from
+ * device-mapper until it is acknowledged; what ended in an error is not in it.
+ */
+#define FVP_VOLUME_LATENCIES(X)                                                                    \
+	X(READ_FLASH, read_flash, "reads served from flash or its buffer")                         \
+	X(READ_ORIGIN, read_origin, "reads served from the origin")                                \
+	X(WRITE, write, "writes, as they are acknowledged")                                        \
+	X(FLUSH, flush, "flushes, as they are acknowledged")                                       \
+	X(ORIGIN_WRITE, origin_write, "writes at the origin alone: written through, or destaged")
 
 #define FVP_SCRUB_MIB_MAX 65536 /* a second */
 
@@ -102,10 +138,14 @@ enum fvp_order {
 	X(hit_sectors, "sectors of those")                                                         \
 	X(miss_ios, "reads that flash did not serve")                                              \
 	X(miss_sectors, "sectors of those")                                                        \
-	X(ram_hit_sectors, "of those, sectors served from an open segment's buffer")               \
+	X(ram_hit_ios, "of those hits, served from an open segment's buffer")                      \
+	X(ram_hit_sectors, "sectors of those")                                                     \
+	X(bypass_ios, "of the misses, reads while flash was not to serve: pass-through, failed")   \
+	X(bypass_sectors, "sectors of those")                                                      \
 	X(write_ios, "write requests")                                                             \
 	X(write_sectors, "sectors written by the guest")                                           \
 	X(discard_ios, "discard and write-zeroes requests")                                        \
+	X(discard_sectors, "sectors of those")                                                     \
 	X(flush_ios, "flush requests")                                                             \
 	X(fill_sectors, "sectors filled from reads")                                               \
 	X(write_fill_sectors, "sectors filled from writes")                                        \
@@ -113,6 +153,7 @@ enum fvp_order {
 	X(fill_refused, "fills not started: memory, backlog or log full")                          \
 	X(write_back_ios, "of the write requests, those acknowledged from the log")                \
 	X(paced_ios, "of those, acknowledgements delayed by flow control")                         \
+	X(paced_ns, "for how long in all, in ns")                                                  \
 	X(grouped_ios, "flushes and FUA writes that waited for others, to end one flush epoch")    \
 	X(held_ios, "writes that waited: log full, or the end of a drain")                         \
 	X(destaged_sectors, "sectors written to the origin by destaging")                          \

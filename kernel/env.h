@@ -54,6 +54,7 @@
 #include <linux/workqueue.h>
 #include <asm/byteorder.h>
 
+#include "clock.h"
 #include "compat.h"
 
 #endif /* FVP_ENV_H */

@@ -33,6 +33,7 @@ static int __init fvp_init(void)
 {
 	int err;
 
+	fvp_clock_init();
 	fvp_crc_init();
 	err = fvp_bio_init();
 	if (err)

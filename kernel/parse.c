@@ -189,8 +189,12 @@ int fvp_parse_pool_message(const uuid_t *pool, unsigned int argc, char **argv,
 		msg->kind = FVP_MSG_SCRUB_STOP;
 		return 0;
 	}
-	pr_err("pool: unknown message '%s': wait-loaded, replica-remove <uuid>, scrub [<MiB>] and "
-	       "scrub-stop are known\n",
+	if (argc == 1 && !strcmp(argv[0], "latency")) {
+		msg->kind = FVP_MSG_POOL_LATENCY;
+		return 0;
+	}
+	pr_err("pool: unknown message '%s': wait-loaded, replica-remove <uuid>, scrub [<MiB>], "
+	       "scrub-stop and latency are known\n",
 	       argv[0]);
 	return -EINVAL;
 }
@@ -203,6 +207,7 @@ static const char *const plain_messages[] = {
 	[FVP_MSG_KEEP] = "keep",
 	[FVP_MSG_FORGET] = "forget",
 	[FVP_MSG_DROP] = "drop",
+	[FVP_MSG_LATENCY] = "latency",
 };
 
 static bool parse_plain(const char *text, struct fvp_volume_message *msg)
@@ -258,8 +263,8 @@ int fvp_parse_volume_message(const uuid_t *volume, unsigned int argc, char **arg
 	if (argc == 1 && parse_plain(argv[0], msg))
 		return 0;
 	pr_err("volume %pUb: unknown message '%s': mode <mode>, order <order>, "
-	       "replicas <min> [<uuid>...], flush, lost, forget-lost, keep, forget and "
-	       "drop are known\n",
+	       "replicas <min> [<uuid>...], flush, lost, forget-lost, keep, forget, "
+	       "drop and latency are known\n",
 	       volume, argv[0]);
 	return -EINVAL;
 }

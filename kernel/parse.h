@@ -53,6 +53,7 @@ struct fvp_pool_message {
 		FVP_MSG_REPLICA_REMOVE,
 		FVP_MSG_SCRUB,
 		FVP_MSG_SCRUB_STOP,
+		FVP_MSG_POOL_LATENCY,
 	} kind;
 	uuid_t uuid; /* REPLICA_REMOVE */
 	unsigned int rate_mib; /* SCRUB: at most FVP_SCRUB_MIB_MAX a second; 0: none was given */
@@ -71,6 +72,7 @@ struct fvp_volume_message {
 		FVP_MSG_KEEP,
 		FVP_MSG_FORGET,
 		FVP_MSG_DROP,
+		FVP_MSG_LATENCY,
 	} kind;
 	enum fvp_mode mode; /* MODE */
 	enum fvp_order order; /* ORDER */

@@ -186,6 +186,11 @@ static int pool_message(struct dm_target *ti, unsigned int argc, char **argv, ch
 	case FVP_MSG_SCRUB_STOP:
 		fvp_scrub_stop(pi->runtime->pool);
 		break;
+	case FVP_MSG_POOL_LATENCY:
+		noio = memalloc_noio_save();
+		err = fvp_reply_pool_latency(pi->runtime->pool, result, maxlen);
+		memalloc_noio_restore(noio);
+		break;
 	}
 	return err;
 }
@@ -203,7 +208,7 @@ static int pool_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn
 
 struct target_type fvp_pool_target = {
 	.name = FVP_TARGET_POOL,
-	.version = { 1, 1, 0 },
+	.version = { 1, 2, 0 },
 	.module = THIS_MODULE,
 	/* Immutable: a pool in use is not replaced by another target's table. */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_ALWAYS_WRITEABLE | DM_TARGET_IMMUTABLE,

@@ -194,3 +194,71 @@ void fvp_reply_lost(struct fvp_volume *vol, char *result, unsigned int maxlen)
 	}
 	kfree(ranges);
 }
+
+static const char *const latency_names[] = {
+#define NAME(id, name, what) [FVP_LATENCY_##id] = #name,
+	FVP_VOLUME_LATENCIES(NAME)
+#undef NAME
+};
+
+/* Adds a histogram to what has sz characters; returns how many there are then. */
+static unsigned int reply_latency(const char *name, const struct fvp_latency *latency, char *result,
+				  unsigned int sz, unsigned int maxlen)
+{
+	u64 count = 0;
+	u32 i;
+
+	for (i = 0; i < FVP_LATENCY_BUCKETS; i++)
+		count += latency->bucket[i];
+	DMEMIT(" %s=%llu,%llu", name, count, latency->sum_ns);
+	for (i = 0; i < FVP_LATENCY_BUCKETS; i++)
+		if (latency->bucket[i])
+			DMEMIT(",%u:%llu", i, latency->bucket[i]);
+	return sz;
+}
+
+int fvp_reply_volume_latency(struct fvp_volume *vol, char *result, unsigned int maxlen)
+{
+	struct fvp_latency *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	unsigned int sz = 0;
+	u32 kind;
+
+	if (!sum)
+		return -ENOMEM;
+	DMEMIT("%u", FVP_LATENCY_VERSION);
+	for (kind = 0; kind < FVP_LATENCIES; kind++) {
+		fvp_volume_latency_read(vol, kind, sum);
+		sz = reply_latency(latency_names[kind], sum, result, sz, maxlen);
+	}
+	kfree(sum);
+	return 1;
+}
+
+int fvp_reply_pool_latency(struct fvp_pool *pool, char *result, unsigned int maxlen)
+{
+	struct fvp_latency *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	unsigned int sz = 0;
+	char name[16];
+	u32 i;
+
+	if (!sum)
+		return -ENOMEM;
+	DMEMIT("%u", FVP_LATENCY_VERSION);
+	spin_lock_irq(&pool->log.lock);
+	*sum = pool->stats.flash_write;
+	spin_unlock_irq(&pool->log.lock);
+	sz = reply_latency("flash_write", sum, result, sz, maxlen);
+	for (i = 0; i < FVP_LEGS_MAX; i++) {
+		bool there;
+
+		spin_lock_irq(&pool->leg_lock);
+		there = pool->leg[i].state != FVP_LEG_NONE;
+		*sum = pool->leg[i].ack;
+		spin_unlock_irq(&pool->leg_lock);
+		snprintf(name, sizeof(name), "replica%u", i);
+		if (there)
+			sz = reply_latency(name, sum, result, sz, maxlen);
+	}
+	kfree(sum);
+	return 1;
+}

@@ -379,6 +379,8 @@ static int do_message(struct fvp_instance *inst, const struct fvp_volume_message
 		return 0;
 	case FVP_MSG_DROP:
 		return drop(inst);
+	case FVP_MSG_LATENCY:
+		return fvp_reply_volume_latency(inst->vol, result, maxlen);
 	}
 	return -EINVAL;
 }
@@ -417,7 +419,7 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 struct target_type fvp_volume_target = {
 	.name = FVP_TARGET_VOLUME,
-	.version = { 1, 2, 0 },
+	.version = { 1, 3, 0 },
 	.module = THIS_MODULE,
 	.features = DM_TARGET_SINGLETON,
 	.ctr = target_ctr,

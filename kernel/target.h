@@ -50,4 +50,8 @@ int fvp_message_replicas(struct fvp_volume *vol, const struct fvp_volume_message
 void fvp_reply_flush(struct fvp_volume *vol, char *result, unsigned int maxlen);
 void fvp_reply_lost(struct fvp_volume *vol, char *result, unsigned int maxlen);
 
+/* Answers of the messages latency: 1, or -ENOMEM.  Sleep. */
+int fvp_reply_volume_latency(struct fvp_volume *vol, char *result, unsigned int maxlen);
+int fvp_reply_pool_latency(struct fvp_pool *pool, char *result, unsigned int maxlen);
+
 #endif /* FVP_TARGET_H */

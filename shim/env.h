@@ -30,6 +30,7 @@
 #include "env_print.h"
 #include "env_alloc.h"
 #include "env_atomic.h"
+#include "env_clock.h"
 #include "env_tree.h"
 #include "env_sync.h"
 #include "env_rcu.h"

@@ -159,7 +159,7 @@ static inline bool refcount_dec_and_test(refcount_t *r)
  * a pointer to a member finds its copies too.
  */
 #define SHIM_CPUS 2
-#define SHIM_CPU_STRIDE 2048
+#define SHIM_CPU_STRIDE 8192
 #define nr_cpu_ids SHIM_CPUS
 #define num_possible_cpus() SHIM_CPUS
 #define num_online_cpus() SHIM_CPUS
