@@ -2,7 +2,7 @@
 # The command line tool and the replay program.  Included by the Makefile.
 
 TOOLS_CFLAGS ?= -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter
-TOOLS_PC := devmapper blkid json-c uuid
+TOOLS_PC := devmapper blkid json-c uuid ncursesw
 TOOLS_SRCS := $(wildcard tools/*.c)
 FVP_SRCS := $(filter-out tools/replay%.c tools/fvp-replay.c,$(TOOLS_SRCS))
 REPLAY_SRCS := tools/fvp-replay.c $(wildcard tools/replay_*.c)

@@ -37,7 +37,7 @@ FUZZ_FORMAT_SRCS = $(SHIM_BASE_SRCS) core/super.c core/record.c
 FUZZ_SRCS_super = $(FUZZ_FORMAT_SRCS)
 FUZZ_SRCS_segment = $(FUZZ_FORMAT_SRCS)
 FUZZ_SRCS_lines = $(SHIM_BASE_SRCS) kernel/parse.c
-FUZZ_SRCS_words = $(FUZZ_SRCS_lines) tools/words.c tools/text.c
+FUZZ_SRCS_words = $(FUZZ_SRCS_lines) tools/words.c tools/histogram.c tools/text.c
 FUZZ_IMAGE_SRCS = $(wildcard fuzz/image*.c) $(SHIM_SRCS) $(CORE_SRCS)
 FUZZ_SRCS_image = $(FUZZ_IMAGE_SRCS)
 

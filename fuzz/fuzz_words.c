@@ -9,6 +9,7 @@
 
 #include "../kernel/parse.h"
 #include "../tools/fvp.h"
+#include "../tools/histogram.h"
 #include "../tools/words.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
@@ -136,6 +137,29 @@ static void argument(const char *text)
 	check(!strcmp(taken.name, text), "another name");
 }
 
+static void histograms(const char *text)
+{
+	struct fvp_histogram h, twice, back;
+	char name[FVP_HISTOGRAM_NAME_BYTES];
+	double before = 0;
+
+	while ((text = fvp_histogram_next(text, name, &h))) {
+		CHECK_WORD(name);
+		check(name[0], "a histogram without a name");
+		for (u32 i = 0; i <= 100; i++) {
+			double ns = fvp_histogram_percentile(&h, i / 100.0);
+
+			check(ns >= before, "percentiles that fall");
+			before = ns;
+		}
+		before = 0;
+		fvp_histogram_mean(&h);
+		twice = h;
+		fvp_histogram_add(&twice, &h);
+		fvp_histogram_minus(&twice, &h, &back);
+	}
+}
+
 static void ranges(const char *text)
 {
 	const char *at = text, *last = text;
@@ -149,8 +173,8 @@ static void ranges(const char *text)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 {
-	static void (*const parsers[])(const char *text) = { status, pool_table, volume_table,
-							     argument, ranges };
+	static void (*const parsers[])(const char *text) = { status,   pool_table, volume_table,
+							     argument, ranges,	   histograms };
 	char *text;
 
 	shim_quiet = true;

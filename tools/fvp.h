@@ -16,6 +16,8 @@
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
  *	completion.c	what may stand next on a command line
  *	doctor.c	the verb; doctor_*.c: what it looks at
+ *	stat.c, top.c, top_draw.c	the verbs; sample.c: what happened between two looks;
+ *			histogram.c: latencies
  *	print.c		tables for people, JSON; notes.c: write-back in words
  *
  * Every function that can fail prints its one message itself, through
@@ -74,6 +76,8 @@ int fvp_recover(int argc, char **argv);
 int fvp_host_start(int argc, char **argv);
 int fvp_host_guard(int argc, char **argv);
 int fvp_host_stop(int argc, char **argv);
+int fvp_stat(int argc, char **argv);
+int fvp_top(int argc, char **argv);
 int fvp_doctor(int argc, char **argv);
 int fvp_completion(int argc, char **argv);
 

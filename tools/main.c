@@ -132,6 +132,17 @@ const struct fvp_verb fvp_verbs[] = {
 	  "  --accept-data-loss    give up what a replica cannot give\n" },
 	{ NULL, "status", fvp_status, "[--json]",
 	  "Shows all pools and volumes, and whether the host can be rebooted.\n" },
+	{ NULL, "stat", fvp_stat, "[INTERVAL [COUNT]] [--volume NAME]... [--json]",
+	  "Prints what the volumes do, every INTERVAL seconds (1, once), COUNT times or until it "
+	  "is\n"
+	  "interrupted: rates, hit rate, latencies as the VM sees them and at the origin, dirty "
+	  "data.\n"
+	  "  --volume NAME  this volume only; again for others\n"
+	  "  --json         one object a line, with all counters\n" },
+	{ NULL, "top", fvp_top, "[--interval SECONDS]",
+	  "Shows what the volumes do on a full screen, with history and histograms.  h shows the "
+	  "keys.\n"
+	  "  --interval SECONDS  between two looks (default 1)\n" },
 	{ NULL, "doctor", fvp_doctor, "[--dirty-age SECONDS] [--json]",
 	  "Says what is wrong on this host, why it matters, and what mends it.  Changes nothing.\n"
 	  "Status 6 if there is anything.\n"
