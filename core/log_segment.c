@@ -151,29 +151,35 @@ void fvp_log_prepare_work(struct work_struct *work)
 /*
  * Everything in seg has been written: adds the summary, after a flush so that
  * entries in it may be believed unseen, and lets the RAM buffer go.
+ *
+ * Or flash has failed, perhaps in a record of this segment: what it holds there is an older
+ * segment's, of any volume.  A reader that has looked up an entry of that record, or still does
+ * (volumes stop to serve a little later), must find the buffer, so it stays for good: no other
+ * segment will want it.
  */
 static void segment_seal(struct fvp_pool *pool, struct fvp_segment *seg)
 {
 	struct fvp_media media = fvp_pool_media(pool);
 	struct fvp_log_buffer *buffer = seg->buffer;
-	int err = -EIO;
 	u32 start;
+	int err;
 
-	if (READ_ONCE(pool->health) == FVP_POOL_OK) {
-		start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen, seg->seq,
-					  READ_ONCE(pool->super->tail_gen));
-		err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start,
-				 pool->segment_sectors - start,
-				 buffer->mem + (size_t)start * FVP_SECTOR_BYTES,
-				 FVP_IO_PREFLUSH | FVP_IO_FUA);
-		atomic64_add(pool->segment_sectors - start, &pool->stats.flash_written_sectors);
-		if (err)
-			fvp_health_flash_failed(pool, seg->dev, err);
-		else
-			atomic64_inc(&pool->stats.segments_sealed);
-		if (!err && pool->leg_count)
-			fvp_legs_seal_segment(pool, seg, start, buffer);
+	if (READ_ONCE(pool->health) != FVP_POOL_OK) {
+		fvp_segment_set_state(pool, seg, FVP_SEGMENT_LIVE);
+		return;
 	}
+	start = fvp_summary_build(&media, buffer->mem, seg->entry_count, seg->gen, seg->seq,
+				  READ_ONCE(pool->super->tail_gen));
+	err = fvp_io_mem(seg->dev, FVP_IO_WRITE, seg->sector + start, pool->segment_sectors - start,
+			 buffer->mem + (size_t)start * FVP_SECTOR_BYTES,
+			 FVP_IO_PREFLUSH | FVP_IO_FUA);
+	atomic64_add(pool->segment_sectors - start, &pool->stats.flash_written_sectors);
+	if (err)
+		fvp_health_flash_failed(pool, seg->dev, err);
+	else
+		atomic64_inc(&pool->stats.segments_sealed);
+	if (!err && pool->leg_count)
+		fvp_legs_seal_segment(pool, seg, start, buffer);
 	WRITE_ONCE(seg->ram, NULL);
 	/* Readers that still copy from the buffer. */
 	fvp_pins_wait(&pool->reads);

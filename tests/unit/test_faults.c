@@ -351,3 +351,30 @@ TEST(fault_recover_io, "a recovery in which any one I/O of the replica fails can
 	EXPECT(failed);
 	unit_note("%u I/O, failed %u times", nth - 1, failed);
 }
+
+/* As many writes of eight sectors at once as fill more than a segment. */
+static void fill_segment(void *arg)
+{
+	for (u64 i = 0; i < 40; i++)
+		sim_req_send(sim_req_new(vol, FVP_REQ_WRITE, 8 * i, 8));
+}
+
+TEST(fault_unwritten_segment, "a segment that flash did not take is read from memory, for good")
+{
+	struct fvp_segment *seg;
+
+	start(1, 20);
+	EXPECT_EQ(fvp_volume_set_mode(vol->core, FVP_MODE_WRITE_BACK), 0);
+	io(FVP_REQ_WRITE, 1000, 8);
+	seg = sim.pool->log.cur;
+	m.flash[0]->fail_writes = true;
+	run_call("fill_segment", fill_segment, NULL);
+	run_until(idle, NULL);
+	EXPECT_EQ(sim.pool->health, FVP_POOL_FAILED);
+	/* It was full, and what waited for its seal has gone on. */
+	EXPECT(sim.pool->log.cur != seg);
+	EXPECT_EQ(seg->state, FVP_SEGMENT_LIVE);
+	EXPECT(seg->ram);
+	m.flash[0]->fail_writes = false;
+	finish();
+}
