@@ -257,6 +257,9 @@ static void destage_work(struct work_struct *work)
 	if (background)
 		fvp_host_foreground(before);
 	took = fvp_host_now_ns() - begin;
+	if (err != -ENODATA)
+		trace_fvp_destage(vol->uuid, vol->dirty.out - out, vol->dirty.in - vol->dirty.out,
+				  took, err);
 	switch (err) {
 	case 0:
 		origin_well(vol);

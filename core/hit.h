@@ -75,9 +75,19 @@ static __always_inline enum fvp_map fvp_request_map(struct fvp_volume *vol, stru
 	rq->volume = vol;
 	rq->tries = 0;
 	rq->begun = fvp_stat_clock();
+	trace_fvp_request(vol->uuid, rq->op, rq->lba, rq->len_sectors, rq->flags & FVP_REQ_FUA);
 	if (likely(rq->op == FVP_REQ_READ))
 		return fvp_read_hit(vol, rq);
 	return fvp_request_other(vol, rq);
+}
+
+/* Counts how long the request has taken: it is over, without an error. */
+static __always_inline void fvp_request_served(const struct fvp_request *rq,
+					       enum fvp_latency_kind kind)
+{
+	u64 ns = fvp_stat_latency(rq->volume, kind, rq->begun);
+
+	trace_fvp_served(rq->volume->uuid, kind, rq->lba, rq->len_sectors, ns);
 }
 
 /*
@@ -91,7 +101,7 @@ static __always_inline enum fvp_end fvp_request_end(struct fvp_request *rq, int 
 		fvp_pin_leave(&rq->volume->pool->reads, rq->pin);
 		if (unlikely(error))
 			return fvp_read_failed(rq);
-		fvp_stat_latency(rq->volume, FVP_LATENCY_READ_FLASH, rq->begun);
+		fvp_request_served(rq, FVP_LATENCY_READ_FLASH);
 		return FVP_END_DONE;
 	}
 	fvp_request_other_end(rq, error);

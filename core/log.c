@@ -142,6 +142,7 @@ static void record_done(struct fvp_io *io)
 		fvp_health_flash_failed(record->pool, io->dev, io->error);
 	else if (FVP_STATISTICS)
 		record->flash_ns = fvp_clock_since(record->begun);
+	trace_fvp_record_done(record->seq, record->flash_ns, io->error);
 	record_put(record);
 }
 
@@ -192,6 +193,7 @@ void fvp_log_submit(struct fvp_log_record *record)
 	atomic64_inc(&pool->stats.records);
 	atomic64_add(record->entry_count, &pool->stats.record_entries);
 	/* One by one: its last field is long, and the host's. */
+	trace_fvp_record(record->seq, record->entry_count, len, record->durable, record->legs);
 	record->begun = fvp_stat_clock();
 	record->io.dev = record->seg->dev;
 	record->io.sector = record->seg->sector + block.offset_sectors;

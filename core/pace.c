@@ -64,6 +64,7 @@ static struct fvp_request *paced_take(struct fvp_volume *vol, u64 *wait_ns)
 	if (c) {
 		list_del_init(&c->node);
 		fvp_stat_add(vol, paced_ns, now - min(now, c->paced_ns));
+		trace_fvp_paced(vol->uuid, now - min(now, c->paced_ns));
 	}
 	spin_unlock_irq(&vol->pace_lock);
 	return c ? container_of(c, struct fvp_request, commit) : NULL;

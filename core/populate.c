@@ -239,6 +239,7 @@ static int fill_append(struct fvp_pool *pool, struct fvp_fill *fill, struct fvp_
 	fill_unregister(fill);
 	spin_unlock(&vol->lock);
 	fvp_log_commit(pool, &append, crc, keep);
+	trace_fvp_fill(vol->uuid, fill->lba, fill->len_sectors, append.addr, keep);
 	if (!keep)
 		fvp_stat_inc(vol, fill_lost);
 	else if (fill->kind == FVP_FILL_READ)

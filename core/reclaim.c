@@ -144,6 +144,7 @@ static u32 reclaim_batch(struct fvp_pool *pool)
 	}
 	if (err)
 		return 0;
+	trace_fvp_reclaim(batch[0]->gen, count, evicted);
 	fvp_ghost_reclaimed(pool, (u64)count << pool->segment_shift, evicted);
 	fvp_pins_wait(&pool->reads);
 	for (i = 0; i < count; i++) {

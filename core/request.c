@@ -39,7 +39,7 @@ static __always_inline void latency_count(const struct fvp_request *rq, int erro
 					  enum fvp_latency_kind kind)
 {
 	if (likely(!error && kind != FVP_LATENCY_NONE))
-		fvp_stat_latency(rq->volume, kind, rq->begun);
+		fvp_request_served(rq, kind);
 }
 
 void fvp_read_complete(struct fvp_request *rq, int error, enum fvp_latency_kind kind)

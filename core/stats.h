@@ -40,22 +40,20 @@ static __always_inline u64 fvp_stat_clock(void)
 	return FVP_STATISTICS ? fvp_clock() : 0;
 }
 
-static __always_inline void fvp_stats_latency(struct fvp_volume_stats __percpu *stats,
-					      enum fvp_latency_kind kind, u64 begun)
+static __always_inline u64 fvp_stats_latency(struct fvp_volume_stats __percpu *stats,
+					     enum fvp_latency_kind kind, u64 begun)
 {
 	u64 ns = fvp_clock_since(begun);
 	u32 bucket = fvp_latency_bucket(ns);
 
 	this_cpu_add(stats->latency[kind].bucket[bucket], 1);
 	this_cpu_add(stats->latency[kind].sum_ns, ns);
+	return ns;
 }
 
-/* Something that began when fvp_stat_clock() gave begun is over. */
+/* Something that began when fvp_stat_clock() gave begun is over.  Returns how long it took, in ns. */
 #define fvp_stat_latency(vol, kind, begun)                                                         \
-	do {                                                                                       \
-		if (FVP_STATISTICS)                                                                \
-			fvp_stats_latency((vol)->stats, kind, begun);                              \
-	} while (0)
+	(FVP_STATISTICS ? fvp_stats_latency((vol)->stats, kind, begun) : 0)
 
 /* Per pool: changed on slow paths only. */
 struct fvp_pool_stats {

@@ -315,6 +315,7 @@ void fvp_volume_back_ended(struct fvp_volume *vol)
 	/* The leg set may have become what the mode wants, meanwhile. */
 	if (back_wanted(vol))
 		back_begin(vol);
+	trace_fvp_mode(vol->uuid, vol->mode, fvp_volume_effective_mode(vol));
 out:
 	mutex_unlock(&pool->super_mutex);
 }
@@ -625,6 +626,7 @@ int fvp_volume_set_mode(struct fvp_volume *vol, enum fvp_mode mode)
 		/* For people who look at the pool offline; the table line decides. */
 		fvp_super_write(pool, NULL);
 	}
+	trace_fvp_mode(vol->uuid, mode, fvp_volume_effective_mode(vol));
 	mutex_unlock(&pool->super_mutex);
 	return 0;
 }

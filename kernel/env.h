@@ -56,5 +56,6 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "trace.h"
 
 #endif /* FVP_ENV_H */

@@ -35,5 +35,6 @@
 #include "env_sync.h"
 #include "env_rcu.h"
 #include "env_work.h"
+#include "env_trace.h"
 
 #endif /* SHIM_ENV_H */
