@@ -14,6 +14,7 @@ all: tools module
 
 include userspace.mk
 include tools.mk
+include daemon.mk
 -include tests.mk
 include install.mk
 
@@ -26,10 +27,10 @@ help:
 	@echo 'sudo make bench       fvp beside the peers: latency, throughput, a trace, scaling; [BENCH=name] for one; two hours'
 	@echo 'sudo make bench-path  instructions per I/O, beside the kernel'"'"'s own caches'
 	@echo 'sudo make crash-rig   power cuts at [CRASH_POINTS=1000] moments in each of [CRASH_MODES="write-back …"]: half an hour or more'
-	@echo 'make tools            out/fvp, the command-line tool'
+	@echo 'make tools            out/fvp, the command-line tool, and out/fvpd, the daemon'
 	@echo 'make module           out/module/VERSION/dm-fvp.ko for $(KERNELS)'
 	@echo 'sudo make install [DESTDIR=D] [PREFIX=/usr]  the tool, its units, and the sources for DKMS (docs/install.md)'
-	@echo 'make deb              out/deb/fvp-dkms_*.deb and fvp-utils_*.deb'
+	@echo 'make deb              out/deb/fvp-dkms_*.deb, fvp-utils_*.deb and fvpd_*.deb'
 	@echo 'make check-unit | check-sim [SEEDS=N] | check-fuzz | fuzz [SECONDS=N] | style'
 	@echo 'make hitrate [HITRATE="--percent N,N TRACE…"]  hit rates beside LRU, SIEVE, S3-FIFO and the optimum (docs/policy.md)'
 	@echo 'make coverage         lines and branches of core/ that tests run, and their floors'

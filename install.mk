@@ -6,7 +6,7 @@ VERSION := $(shell sed -n 's/^\#define FVP_VERSION "\(.*\)"/\1/p' tools/fvp.h)
 DKMS_DIR = $(DESTDIR)/usr/src/fvp-$(VERSION)
 
 .PHONY: install dkms-install deb
-install: tools-install dkms-install
+install: tools-install daemon-install dkms-install
 
 dkms-install:
 	install -d $(DKMS_DIR)/core $(DKMS_DIR)/kernel $(DKMS_DIR)/include
@@ -16,7 +16,7 @@ dkms-install:
 	install -m 644 include/*.h $(DKMS_DIR)/include
 	sed 's/#MODULE_VERSION#/$(VERSION)/' packaging/dkms.conf >$(DKMS_DIR)/dkms.conf
 
-# fvp-dkms and fvp-utils in out/deb, from a copy of the tree, so that the checkout stays clean.
+# fvp-dkms, fvp-utils and fvpd in out/deb, from a copy of the tree, so that the checkout stays clean.
 deb:
 	lab/setup --packages
 	rm -rf $(O)/deb

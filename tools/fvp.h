@@ -14,6 +14,7 @@
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
+ *	config.c	what may be set for fvpd (daemon/), check_config.c: is it right?
  *	completion.c	what may stand next on a command line
  *	doctor.c	the verb; doctor_*.c: what it looks at
  *	stat.c, top.c, top_draw.c	the verbs; sample.c: what happened between two looks;
@@ -41,10 +42,12 @@ enum fvp_exit {
 	FVP_SYSTEM = 3, /* the kernel or a device failed */
 	FVP_ABSENT = 4, /* no such pool, volume or device */
 	FVP_MEDIA = 5, /* a flash device is missing, foreign, damaged or too new */
-	FVP_FOUND = 6, /* doctor has found something */
+	FVP_FOUND = 6, /* doctor has found something, or check-config an error */
 	FVP_INTERRUPTED = 130, /* while it waited */
 };
 
+/* What such messages begin with; for programs that are not fvp. */
+extern const char *fvp_error_begins, *fvp_warning_begins;
 /* Prints "fvp: " and the message to stderr; returns code. */
 int fvp_error(enum fvp_exit code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fvp_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -79,6 +82,7 @@ int fvp_host_stop(int argc, char **argv);
 int fvp_stat(int argc, char **argv);
 int fvp_top(int argc, char **argv);
 int fvp_doctor(int argc, char **argv);
+int fvp_check_config(int argc, char **argv);
 int fvp_completion(int argc, char **argv);
 
 struct fvp_verb {

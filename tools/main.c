@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "fvp.h"
 
 const struct fvp_verb fvp_verbs[] = {
@@ -147,6 +148,11 @@ const struct fvp_verb fvp_verbs[] = {
 	  "Says what is wrong on this host, why it matters, and what mends it.  Changes nothing.\n"
 	  "Status 6 if there is anything.\n"
 	  "  --dirty-age SECONDS  tell what has been dirty for longer (default 3600)\n" },
+	{ NULL, "check-config", fvp_check_config, "[--file FILE]",
+	  "Says what is wrong with the configuration of fvpd, and where.  Status 6 if there is "
+	  "anything.\n"
+	  "  --file FILE  of this file, instead of " FVP_CONFIG_PATH " and " FVP_CONFIG_FOLDER
+	  "\n" },
 	{ NULL, "completion", fvp_completion, "bash|words [WORD...]",
 	  "bash: prints what makes bash complete command lines of fvp.  words: what may be meant "
 	  "by "

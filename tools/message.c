@@ -12,6 +12,8 @@
 
 #include "fvp.h"
 
+const char *fvp_error_begins = "fvp: ", *fvp_warning_begins = "fvp: warning: ";
+
 #define WORD_BYTES 300 /* a longer word is cut: no path or list of ours comes to that */
 #define WORD_BYTES_KEPT 60
 
@@ -84,7 +86,7 @@ int fvp_usage(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("fvp: ", format, args);
+	say(fvp_error_begins, format, args);
 	va_end(args);
 	fvp_usage_line(stderr);
 	return FVP_USAGE;
@@ -95,7 +97,7 @@ int fvp_error(enum fvp_exit code, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("fvp: ", format, args);
+	say(fvp_error_begins, format, args);
 	va_end(args);
 	return code;
 }
@@ -105,6 +107,6 @@ void fvp_warn(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say("fvp: warning: ", format, args);
+	say(fvp_warning_begins, format, args);
 	va_end(args);
 }

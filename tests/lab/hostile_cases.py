@@ -25,7 +25,8 @@ VERBS = {
     'volume attach': ['/dev/none'], 'volume detach': ['none'], 'volume mode': ['none', 'write-back'],
     'volume order': ['none', 'strict'], 'volume replicas': ['none', 'all'], 'volume flush': ['none'],
     'volume forget': ['none'], 'volume show': ['none'], 'recover': ['/dev/none'], 'status': [],
-    'stat': [], 'top': [], 'doctor': [], 'completion': ['bash'], 'host start': [], 'host guard': [], 'host stop': [],
+    'stat': [], 'top': [], 'doctor': [], 'check-config': [], 'completion': ['bash'],
+    'host start': [], 'host guard': [], 'host stop': [],
 }
 ONE_NAME = ('pool stop', 'pool show', 'pool scrub', 'pool destroy', 'replica list', 'volume detach', 'volume flush',
             'volume show', 'volume forget')

@@ -19,7 +19,7 @@ printf '%%s\n' "${COMPREPLY[@]}"
 
 
 @pytest.mark.parametrize('line, words', [
-    ('', 'pool replica volume host recover status stat top doctor completion'),
+    ('', 'pool replica volume host recover status stat top doctor check-config completion'),
     ('p', 'pool'),
     ('re', 'replica recover'),
     ('pool ', 'create start stop show scrub destroy'),
