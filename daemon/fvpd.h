@@ -4,11 +4,11 @@
  *
  *	main.c		options, signals, one at a time, the loop
  *	log.c		lines with a priority, as journald reads them
- *	watch.c		hears that a device has changed: udev, device-mapper's own events
+ *	watch.c		hears that a device has changed: uevents, device-mapper's own events
  *	look.c		then looks at all pools and volumes, and so every while anyway
  *	reattach.c	volumes that lost their table to another program get it back
  *	attempt.c	one such attempt, in a process of its own
- *	report.c	what is not as it was asked for, once when it begins and when it ends
+ *	tell.c		what is not as it was asked for, once when it begins and when it ends
  *
  * One thread, one sd_event loop.  Nothing in it waits: what may take long (an attach) is done
  * by a child.  Whoever adds a service takes fvpd.event: sd_event_add_io() for a descriptor,
@@ -30,6 +30,7 @@ struct fvpd {
 	sd_event *event;
 	struct fvp_config config;
 	const char *config_path; /* NULL: the usual ones */
+	int lock_fd; /* held by the one that runs */
 };
 
 /* ---- log.c ---- */

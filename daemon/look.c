@@ -9,6 +9,7 @@
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "fvpd.h"
+#include "reattach.h"
 
 static sd_event_source *timer;
 static uint64_t next_us; /* monotonic: when it is due */
@@ -24,9 +25,12 @@ static void look(struct fvpd *fvpd)
 {
 	struct fvp_views pools, volumes = { 0 };
 
-	if (!fvp_views_load(FVP_TARGET_POOL, &pools))
-		fvp_views_load(FVP_TARGET_VOLUME, &volumes);
-	fvpd_log(LOG_DEBUG, "looked at %u pools and %u volumes", pools.count, volumes.count);
+	if (!fvp_views_load(FVP_TARGET_POOL, &pools) &&
+	    !fvp_views_load(FVP_TARGET_VOLUME, &volumes)) {
+		fvpd_reattach_look(fvpd, &pools, &volumes);
+		fvpd_log(LOG_DEBUG, "looked at %u pools and %u volumes", pools.count,
+			 volumes.count);
+	}
 	fvp_views_free(&volumes);
 	fvp_views_free(&pools);
 }
@@ -66,4 +70,5 @@ int fvpd_look_begin(struct fvpd *fvpd)
 void fvpd_look_end(void)
 {
 	timer = sd_event_source_unref(timer);
+	fvpd_reattach_end();
 }

@@ -34,13 +34,12 @@ static int help(void)
 }
 
 /* Another one would attach what this one does.  The lock goes with the process. */
-static int alone_check(void)
+static int alone_check(struct fvpd *fvpd)
 {
-	int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
+	fvpd->lock_fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fvpd->lock_fd < 0)
 		return fvp_error(FVP_SYSTEM, "cannot open " LOCK_PATH ": %s", strerror(errno));
-	if (!flock(fd, LOCK_EX | LOCK_NB))
+	if (!flock(fvpd->lock_fd, LOCK_EX | LOCK_NB))
 		return FVP_OK;
 	return fvp_error(FVP_REFUSED, "fvpd runs already: " LOCK_PATH " is locked");
 }
@@ -158,7 +157,7 @@ int main(int argc, char **argv)
 		return fvp_error(FVP_SYSTEM, "only root may run fvpd");
 	ret = fvp_config_load(fvpd.config_path, &config, NULL);
 	if (!ret)
-		ret = alone_check();
+		ret = alone_check(&fvpd);
 	if (ret)
 		return ret;
 	config_use(&fvpd, &config);

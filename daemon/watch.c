@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What tells that something has changed: uevents of block devices, as udev passes them on, when
- * a table was swapped, a device came or went; and device-mapper's own events, which the module
+ * What tells that something has changed: uevents of block devices, when a table was swapped, a
+ * device came or went, from the kernel itself, as nothing that udev adds to them is needed; and device-mapper's own events, which the module
  * raises for a mode that ends, a replica that goes, an origin that fails.
  */
 #include <errno.h>
@@ -37,7 +37,7 @@ static int udev_begin(struct fvpd *fvpd)
 {
 	udev = udev_new();
 	if (udev)
-		monitor = udev_monitor_new_from_netlink(udev, "udev");
+		monitor = udev_monitor_new_from_netlink(udev, "kernel");
 	if (!monitor ||
 	    udev_monitor_filter_add_match_subsystem_devtype(monitor, "block", "disk") < 0 ||
 	    udev_monitor_enable_receiving(monitor) < 0)
@@ -80,7 +80,7 @@ int fvpd_watch_begin(struct fvpd *fvpd)
 
 	if (err < 0)
 		fvpd_log(LOG_WARNING,
-			 "cannot listen to udev (%s): changes are seen every %u s only",
+			 "cannot listen to uevents (%s): changes are seen every %u s only",
 			 strerror(-err), fvpd->config.check_interval_s);
 	if (dm_err < 0)
 		fvpd_log(LOG_WARNING,

@@ -14,6 +14,7 @@
  * earlier attachment may be stale, and is forgotten first unless the user
  * knows better (--warm).
  */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,28 @@ static int device_check(const struct fvp_dm_device *dev)
 					 "device: attach a device above or below it",
 					 dev->name, dev->table.target[i].type);
 	return FVP_OK;
+}
+
+bool fvp_attach_live_possible(const struct fvp_dm_device *dev, char *why, size_t why_bytes)
+{
+	for (unsigned int i = 0; i < dev->table.count; i++) {
+		const struct fvp_dm_target *target = &dev->table.target[i];
+		char word[32], below[FVP_DM_NAME_BYTES];
+		unsigned int major, minor;
+
+		if (!target_copies(target->type)) {
+			snprintf(why, why_bytes, "has a table of type %s now", target->type);
+			return false;
+		}
+		/* LVM removes that device at the end: nobody may hold it then. */
+		if (fvp_table_word(target->params, 0, word, sizeof(word)) &&
+		    fvp_device_number_parse(word, &major, &minor) &&
+		    fvp_dm_name_of(major, minor, below) && !fnmatch("*-pvmove[0-9]*", below, 0)) {
+			snprintf(why, why_bytes, "is being moved (%s)", below);
+			return false;
+		}
+	}
+	return dev->table.count > 0;
 }
 
 static bool is_ours(const struct fvp_dm_device *dev)

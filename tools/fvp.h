@@ -11,6 +11,8 @@
  *			take.c: devices that are to get one
  *	recover.c	the verb; recover/core.c runs all of core/ over files, in this process
  *	host*.c		all pools and volumes, when the host boots and goes down
+ *	attach.c	a volume, on top or (attach_live.c) under a running device
+ *	record.c	volumes that are meant to be attached, and how
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool

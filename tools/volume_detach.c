@@ -11,6 +11,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "record.h"
 #include "volume.h"
 #include "wait.h"
 
@@ -162,16 +163,24 @@ static int detach_on_top(const struct fvp_view *volume)
 static int detach_now(const struct fvp_view *volume, const struct fvp_volume_table *table,
 		      const struct options *options)
 {
-	int ret = check(volume, table, options);
+	int ret = fvp_record_lock(table->uuid);
 
+	if (!ret)
+		ret = check(volume, table, options);
 	if (!ret && options->keep)
 		ret = keep(volume, table);
 	/* It may have been kept before, by a detach that was killed. */
 	else if (!ret && fvp_dm_message(volume->dev.name, "forget"))
 		ret = fvp_error(FVP_SYSTEM, "cannot have the content of %s forgotten: %s",
 				volume->dev.name, fvp_dm_why());
-	if (!ret)
+	if (!ret) {
+		/* Before: ended in between, it must not be attached again by fvpd. */
+		fvp_record_drop(table->uuid);
 		ret = table->live ? detach_live(volume, table) : detach_on_top(volume);
+		if (ret)
+			fvp_record_note(volume->dev.name);
+	}
+	fvp_record_unlock();
 	return ret;
 }
 

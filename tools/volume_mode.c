@@ -9,6 +9,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "record.h"
 #include "report.h"
 #include "wait.h"
 
@@ -79,8 +80,10 @@ int fvp_volume_mode(int argc, char **argv)
 			ret = fvp_error(FVP_SYSTEM, "cannot set the mode of %s to %s: %s",
 					volume->dev.name, mode, fvp_dm_why());
 	}
-	if (!ret)
+	if (!ret) {
+		fvp_record_note(volume->dev.name);
 		ret = follow(volume->dev.name, mode, wait);
+	}
 	fvp_views_free(&volumes);
 	return ret;
 }

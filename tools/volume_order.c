@@ -5,6 +5,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "record.h"
 #include "report.h"
 
 int fvp_volume_order(int argc, char **argv)
@@ -30,6 +31,8 @@ int fvp_volume_order(int argc, char **argv)
 		if (fvp_dm_message(volume->dev.name, message))
 			ret = fvp_error(FVP_SYSTEM, "cannot set the order of %s to %s: %s",
 					volume->dev.name, argv[optind + 1], fvp_dm_why());
+		else
+			fvp_record_note(volume->dev.name);
 	}
 	fvp_views_free(&volumes);
 	return ret;

@@ -11,51 +11,10 @@
 #include "dm.h"
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "record.h"
 #include "replica.h"
 #include "volume.h"
 #include "wait.h"
-
-int fvp_volume_replicas_set(const char *volume, const struct fvp_replicas *wanted, unsigned int min)
-{
-	char message[64 + FVP_REPLICAS_MAX * (FVP_UUID_TEXT_BYTES + 1)];
-	int used = snprintf(message, sizeof(message), "replicas %u", min);
-
-	for (unsigned int i = 0; i < wanted->count; i++)
-		used += snprintf(message + used, sizeof(message) - (size_t)used, " %s",
-				 wanted->replica[i].uuid);
-	if (fvp_dm_message(volume, message))
-		return fvp_error(FVP_SYSTEM, "cannot set the replicas of %s: %s", volume,
-				 fvp_dm_why());
-	return FVP_OK;
-}
-
-static int count_check(const struct fvp_replicas *wanted)
-{
-	if (wanted->count <= FVP_VOLUME_REPLICAS_MAX)
-		return FVP_OK;
-	return fvp_error(FVP_REFUSED, "a volume uses at most %d replicas, not %u: choose",
-			 FVP_VOLUME_REPLICAS_MAX, wanted->count);
-}
-
-int fvp_volume_replicas_choose(const struct fvp_view *pool, const char *text,
-			       struct fvp_replicas *wanted)
-{
-	unsigned int count;
-
-	fvp_replicas_parse(pool->status, wanted);
-	if (!strcmp(text, "all"))
-		count = wanted->count;
-	else if (!fvp_number_parse(text, FVP_REPLICAS_MAX, &count))
-		return fvp_usage("--replicas: %s is neither a number of replicas nor all", text);
-	if (count > wanted->count || (!count && !strcmp(text, "all")))
-		return fvp_error(
-			FVP_REFUSED,
-			"pool %s has %u replicas, and %s were asked for. fvp replica create "
-			"makes one",
-			pool->dev.name, wanted->count, text);
-	wanted->count = count;
-	return count_check(wanted);
-}
 
 static int pool_of(const struct fvp_view *volume, const struct fvp_views *pools,
 		   const struct fvp_view **pool)
@@ -114,7 +73,7 @@ static int wanted_parse(const struct fvp_view *pool, char **args, int count,
 			return fvp_usage("%s is named twice", args[i]);
 		wanted->replica[wanted->count++] = *replica;
 	}
-	return count_check(wanted);
+	return fvp_volume_replicas_check(wanted);
 }
 
 /*
@@ -157,6 +116,7 @@ static int set(const struct fvp_view *volume, const struct fvp_views *pools, cha
 		ret = fvp_volume_replicas_set(volume->dev.name, &wanted, min);
 	if (ret)
 		return ret;
+	fvp_record_note(volume->dev.name);
 	if (!fvp_views_load(FVP_TARGET_VOLUME, &after) && fvp_views_find(&after, volume->dev.name))
 		show(fvp_views_find(&after, volume->dev.name));
 	fvp_views_free(&after);
