@@ -10,6 +10,7 @@
 #include "fvp_uapi.h"
 #include "fvpd.h"
 #include "reattach.h"
+#include "tell.h"
 
 static sd_event_source *timer;
 static uint64_t next_us; /* monotonic: when it is due */
@@ -27,6 +28,7 @@ static void look(struct fvpd *fvpd)
 
 	if (!fvp_views_load(FVP_TARGET_POOL, &pools) &&
 	    !fvp_views_load(FVP_TARGET_VOLUME, &volumes)) {
+		fvpd_tell_look(fvpd, &pools, &volumes);
 		fvpd_reattach_look(fvpd, &pools, &volumes);
 		fvpd_log(LOG_DEBUG, "looked at %u pools and %u volumes", pools.count,
 			 volumes.count);
@@ -71,4 +73,5 @@ void fvpd_look_end(void)
 {
 	timer = sd_event_source_unref(timer);
 	fvpd_reattach_end();
+	fvpd_tell_end();
 }

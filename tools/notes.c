@@ -59,7 +59,7 @@ static void replicas_out(const struct fvp_replicas *replicas, char *text, size_t
 }
 
 /* Write-back with fewer replicas than wanted, or none of it for that. */
-static void note_replicas(const struct fvp_view *volume)
+static void note_replicas(FILE *to, const struct fvp_view *volume)
 {
 	uint64_t min = fvp_status_number(volume->status, "replicas_min");
 	const char *name = volume->dev.name;
@@ -76,18 +76,21 @@ static void note_replicas(const struct fvp_view *volume)
 	if (!out[0])
 		return;
 	if (replicas.in >= min)
-		printf("%s: goes on in write-back with %u of its %u replicas; not in: %s\n", name,
-		       replicas.in, replicas.count, out);
+		fprintf(to, "%s: goes on in write-back with %u of its %u replicas; not in: %s\n",
+			name, replicas.in, replicas.count, out);
 	else if (strcmp(effective, FVP_MODE_NAME_WRITE_BACK))
-		printf("%s: write-back was asked for and needs %llu replica%s in sync, of which %u "
-		       "%s: it is in %s until then; not in: %s\n",
-		       name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
-		       replicas.in == 1 ? "is" : "are", effective, out);
+		fprintf(to,
+			"%s: write-back was asked for and needs %llu replica%s in sync, of which "
+			"%u "
+			"%s: it is in %s until then; not in: %s\n",
+			name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
+			replicas.in == 1 ? "is" : "are", effective, out);
 	else
-		printf("%s: leaving write-back, which needs %llu replica%s in sync, of which %u "
-		       "%s; not in: %s\n",
-		       name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
-		       replicas.in == 1 ? "is" : "are", out);
+		fprintf(to,
+			"%s: leaving write-back, which needs %llu replica%s in sync, of which %u "
+			"%s; not in: %s\n",
+			name, (unsigned long long)min, min > 1 ? "s" : "", replicas.in,
+			replicas.in == 1 ? "is" : "are", out);
 }
 
 /* Write-back was asked for, and too few replicas are in: note_replicas() says it. */
@@ -100,7 +103,7 @@ static bool lacks_replicas(const struct fvp_view *volume, const char *requested,
 		       fvp_status_number(volume->status, "replicas_min");
 }
 
-static void note_mode(const struct fvp_view *volume)
+static void note_mode(FILE *to, const struct fvp_view *volume)
 {
 	char requested[24], effective[24];
 	const char *name = volume->dev.name;
@@ -110,14 +113,22 @@ static void note_mode(const struct fvp_view *volume)
 	if (!strcmp(requested, effective) || lacks_replicas(volume, requested, effective))
 		return;
 	if (!strcmp(effective, FVP_MODE_NAME_WRITE_BACK))
-		printf("%s: leaving write-back for %s, which takes effect when nothing is dirty\n",
-		       name, requested);
+		fprintf(to,
+			"%s: leaving write-back for %s, which takes effect when nothing is dirty\n",
+			name, requested);
 	else if (!strcmp(effective, FVP_MODE_NAME_PASS_THROUGH))
-		printf("%s: %s was asked for, but the flash of its pool has failed: its origin "
-		       "serves it\n",
-		       name, requested);
+		fprintf(to,
+			"%s: %s was asked for, but the flash of its pool has failed: its origin "
+			"serves it\n",
+			name, requested);
 	else
-		printf("%s: %s was asked for, %s is in effect\n", name, requested, effective);
+		fprintf(to, "%s: %s was asked for, %s is in effect\n", name, requested, effective);
+}
+
+void fvp_note_state(FILE *to, const struct fvp_view *volume)
+{
+	note_mode(to, volume);
+	note_replicas(to, volume);
 }
 
 void fvp_print_notes(const struct fvp_view *volume)
@@ -125,8 +136,7 @@ void fvp_print_notes(const struct fvp_view *volume)
 	uint64_t lost = bytes_of(volume, "lost_sectors");
 	const char *name = volume->dev.name;
 
-	note_mode(volume);
-	note_replicas(volume);
+	fvp_note_state(stdout, volume);
 	note_dirty(volume);
 	if (fvp_origin_failing(volume))
 		printf("%s: its origin fails writes, destaging tries again (dmesg has the "

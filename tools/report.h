@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "device.h"
 #include "dm.h"
@@ -77,6 +78,8 @@ void fvp_print_volumes(const struct fvp_views *volumes);
 
 /* Write-back in words, about one volume; nothing if there is nothing to say. */
 void fvp_print_notes(const struct fvp_view *volume);
+/* Of that, what is not as it was asked for: the mode, replicas.  A line each. */
+void fvp_note_state(FILE *to, const struct fvp_view *volume);
 /* Its origin fails writes of destaging. */
 bool fvp_origin_failing(const struct fvp_view *volume);
 
