@@ -17,7 +17,7 @@ out/daemon/tools.a: $(filter-out out/tools/main.o,$(FVP_OBJS))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 out/fvpd: $(DAEMON_OBJS) out/daemon/tools.a
-	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -o $@ $^ $(shell pkg-config --libs $(DAEMON_PC)) -lpthread
+	@echo "  CC $@" && $(CC) $(TOOLS_CFLAGS) -Wl,--as-needed -o $@ $^ $(shell pkg-config --libs $(DAEMON_PC)) -lpthread
 
 .PHONY: daemon-install
 daemon-install: out/fvpd
