@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "flash.h"
 #include "fvp.h"
 #include "fvp_uapi.h"
 #include "volume.h"
@@ -29,6 +30,32 @@ static struct {
 } attempt;
 
 /* ---- the child ---- */
+
+/* Its pool has it as in service when the host went down: then fvp host start knows best. */
+static int boot_check(const struct fvp_record *record, const struct fvp_view *pool)
+{
+	struct fvp_flash_volume *list;
+	struct fvp_device dev;
+	unsigned int count;
+	int ret;
+
+	if (fvp_record_of_this_boot(record))
+		return FVP_OK;
+	ret = fvp_pool_flash_find(pool, &dev);
+	if (!ret)
+		ret = fvp_flash_volumes(&dev, &list, &count);
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < count && !ret; i++)
+		if (!strcmp(list[i].uuid, record->uuid) &&
+		    (list[i].in_service || list[i].may_be_dirty))
+			ret = fvp_error(FVP_REFUSED,
+					"it was attached when the host went down, and its pool has "
+					"kept what was cached: fvp host start attaches it with "
+					"that");
+	free(list);
+	return ret;
+}
 
 /* As the record says it; its dirty data went to the origin, or the attach refuses. */
 static int attach_now(const struct fvp_record *record)
@@ -62,11 +89,16 @@ static int attach_now(const struct fvp_record *record)
 		return ret;
 	for (unsigned int i = 0; i < pools.count; i++) {
 		fvp_pool_table_parse(&pools.view[i].dev, &table);
-		if (!strcmp(table.uuid, record->pool_uuid))
-			request.pool = pools.view[i].dev.name;
+		if (strcmp(table.uuid, record->pool_uuid))
+			continue;
+		request.pool = pools.view[i].dev.name;
+		ret = boot_check(record, &pools.view[i]);
 	}
 	request.origin = path;
-	ret = request.pool ? fvp_attach(&request) : fvp_error(FVP_ABSENT, "its pool is not active");
+	if (!request.pool)
+		ret = fvp_error(FVP_ABSENT, "its pool is not active");
+	if (!ret)
+		ret = fvp_attach(&request);
 	fvp_views_free(&pools);
 	return ret;
 }

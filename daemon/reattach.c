@@ -11,6 +11,9 @@
  * copy, and only a person knows.  That a boot does not take it up either, the mark of a stale
  * volume sees to (fvp_host_stale_set()).
  *
+ * A volume that has not been attached since the host booted is fvp host start's, which attaches
+ * it warm; only what the pool knows nothing of any more is attached here.
+ *
  * A device is touched when it has been left alone for a while, as whoever changed it may not be
  * done; and where it can be: not under a classic snapshot.  LVM makes the device a
  * snapshot-origin over a new device NAME-real.  A volume between the two would be another one in
@@ -152,9 +155,10 @@ static void done(struct fvpd *fvpd, const char *uuid, bool attached, const char 
 	sd_event_now(fvpd->event, CLOCK_MONOTONIC, &now_us);
 	if (attached) {
 		away->is_away = false;
+		if (!said[0])
+			return;
 		away->attached_us = now_us;
-		if (said[0])
-			fvpd_log(LOG_NOTICE, "%s: attached again: %s", away->record.name, said);
+		fvpd_log(LOG_NOTICE, "%s: attached again: %s", away->record.name, said);
 		return;
 	}
 	grows = back_off(fvpd, away, now_us);
@@ -210,6 +214,15 @@ static void changed(struct fvpd *fvpd, struct away *away, uint64_t now_us)
 	fvp_host_stale_set(away->record.uuid);
 }
 
+/* Not attached since the host booted: it may be warm yet, so its origin is not called stale. */
+static void never_came(struct away *away, uint64_t now_us)
+{
+	away->is_away = true;
+	away->changed_us = now_us;
+	fvpd_log(LOG_WARNING, "%s: volume %s was attached before the host booted, and is not now",
+		 away->record.name, away->record.uuid);
+}
+
 static bool pool_is_active(const struct fvp_views *pools, const char *uuid)
 {
 	struct fvp_pool_table table;
@@ -259,7 +272,9 @@ static void look_at(struct fvpd *fvpd, struct away *away, const struct fvp_dm_de
 
 	sd_event_now(fvpd->event, CLOCK_MONOTONIC, &now_us);
 	table_text(dev, table, sizeof(table));
-	if (!away->is_away || strcmp(table, away->table))
+	if (!away->is_away && !fvp_record_of_this_boot(&away->record))
+		never_came(away, now_us);
+	else if (!away->is_away || strcmp(table, away->table))
 		changed(fvpd, away, now_us);
 	strcpy(away->table, table);
 	if (!may(fvpd, away, dev, pools))

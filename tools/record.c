@@ -87,6 +87,7 @@ static void line_read(struct fvp_record *record, const char *line)
 
 	if (take(line, "name", record->name, sizeof(record->name)) ||
 	    take(line, "dm-uuid", record->dm_uuid, sizeof(record->dm_uuid)) ||
+	    take(line, "boot", record->boot, sizeof(record->boot)) ||
 	    take(line, "pool", record->pool_uuid, sizeof(record->pool_uuid)) ||
 	    take(line, "mode", record->mode, sizeof(record->mode)) ||
 	    take(line, "order", record->order, sizeof(record->order)))
@@ -124,8 +125,8 @@ static bool write_to(FILE *file, const struct fvp_record *record)
 	fprintf(file, "name %s\n", record->name);
 	if (record->dm_uuid[0])
 		fprintf(file, "dm-uuid %s\n", record->dm_uuid);
-	fprintf(file, "pool %s\nmode %s\norder %s\n", record->pool_uuid, record->mode,
-		record->order);
+	fprintf(file, "boot %s\npool %s\nmode %s\norder %s\n", record->boot, record->pool_uuid,
+		record->mode, record->order);
 	for (unsigned int i = 0; i < record->replica_count; i++)
 		fprintf(file, "replica %s\n", record->replica[i]);
 	fprintf(file, "replicas-min %u\nend\n", record->replicas_min);
@@ -181,7 +182,36 @@ void fvp_records_load(struct fvp_record **list, unsigned int *count)
 		closedir(dir);
 }
 
+bool fvp_record_find(const char *arg, struct fvp_record *record)
+{
+	struct fvp_record *list;
+	unsigned int count;
+	bool found = false;
+
+	fvp_records_load(&list, &count);
+	for (unsigned int i = 0; i < count && !found; i++) {
+		found = !strcmp(list[i].name, arg) || !strcmp(list[i].uuid, arg);
+		*record = list[i];
+	}
+	free(list);
+	return found;
+}
+
 /* ---- of volumes ---- */
+
+static void boot_now(char boot[FVP_UUID_TEXT_BYTES])
+{
+	if (!fvp_read_line("/proc/sys/kernel/random/boot_id", boot, FVP_UUID_TEXT_BYTES))
+		boot[0] = '\0';
+}
+
+bool fvp_record_of_this_boot(const struct fvp_record *record)
+{
+	char boot[FVP_UUID_TEXT_BYTES];
+
+	boot_now(boot);
+	return !strcmp(record->boot, boot);
+}
 
 bool fvp_record_make(const struct fvp_view *volume, struct fvp_record *record)
 {
@@ -208,6 +238,7 @@ bool fvp_record_make(const struct fvp_view *volume, struct fvp_record *record)
 	snprintf(record->uuid, sizeof(record->uuid), "%s", table.uuid);
 	snprintf(record->name, sizeof(record->name), "%s", volume->dev.name);
 	snprintf(record->dm_uuid, sizeof(record->dm_uuid), "%s", volume->dev.uuid);
+	boot_now(record->boot);
 	snprintf(record->pool_uuid, sizeof(record->pool_uuid), "%s", pool_table.uuid);
 	fvp_status_word(volume->status, "requested", record->mode, sizeof(record->mode));
 	fvp_status_word(volume->status, "order", record->order, sizeof(record->order));

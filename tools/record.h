@@ -17,6 +17,7 @@ struct fvp_record {
 	char uuid[40]; /* of the volume */
 	char name[FVP_DM_NAME_BYTES]; /* of its device */
 	char dm_uuid[FVP_DM_UUID_BYTES]; /* likewise; may be "" */
+	char boot[FVP_UUID_TEXT_BYTES]; /* of the host, in which it was attached */
 	char pool_uuid[FVP_UUID_TEXT_BYTES];
 	char mode[24]; /* as it was asked for */
 	char order[16];
@@ -38,6 +39,9 @@ void fvp_record_unlock(void);
 bool fvp_record_make(const struct fvp_view *volume, struct fvp_record *record);
 bool fvp_record_same(const struct fvp_record *a, const struct fvp_record *b);
 
+/* It has been attached since the host booted: if it is not now, its origin may have been written. */
+bool fvp_record_of_this_boot(const struct fvp_record *record);
+
 /* False if there is none, or it is damaged. */
 bool fvp_record_load(const char *uuid, struct fvp_record *record);
 /* Warns if it cannot. */
@@ -51,6 +55,8 @@ void fvp_record_drop(const char *uuid);
 void fvp_record_note(const char *name);
 bool fvp_record_note_now(const char *name);
 
+/* By name of the device, or uuid; false if there is none. */
+bool fvp_record_find(const char *arg, struct fvp_record *record);
 /* All of them; *list is the caller's to free. */
 void fvp_records_load(struct fvp_record **list, unsigned int *count);
 

@@ -233,6 +233,25 @@ static int detach(const struct fvp_view *volume, const struct options *options)
 	return ret;
 }
 
+/* Its table is another program's already: then fvpd is to leave it so.  False: it is not known. */
+static bool detach_lost(const char *arg, int *ret)
+{
+	const char *name = strncmp(arg, "/dev/mapper/", 12) ? arg : arg + 12;
+	struct fvp_record record;
+
+	if (!fvp_record_find(name, &record))
+		return false;
+	*ret = fvp_record_lock(record.uuid);
+	if (*ret)
+		return true;
+	fvp_record_drop(record.uuid);
+	fvp_record_unlock();
+	printf("%s is not attached now: another program has replaced its table, or it is gone. "
+	       "fvpd will not attach it again\n",
+	       record.name);
+	return true;
+}
+
 int fvp_volume_detach_verb(int argc, char **argv)
 {
 	static const struct option known[] = { { "keep", no_argument, NULL, 'k' },
@@ -257,6 +276,10 @@ int fvp_volume_detach_verb(int argc, char **argv)
 	ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
 	if (ret)
 		return ret;
+	if (!fvp_views_lookup(&volumes, argv[optind]) && detach_lost(argv[optind], &ret)) {
+		fvp_views_free(&volumes);
+		return ret;
+	}
 	ret = fvp_view_volume(&volumes, argv[optind], &volume);
 	/* Once it has begun it ends: detached, or as it was. */
 	fvp_signals_hold(&signals);

@@ -52,6 +52,43 @@ forget_log
 says 'lv: attached again'
 more $((SECONDS - begin)) 0 'seconds until the next one'
 
+# One that was attached before the host booted, and is not yet: fvp host start may attach it warm.
+boot='s/^boot .*/boot 11111111-aaaa-4000-8000-000000000001/'
+fvpd_stop
+swap lv "$table"
+sed -i "$boot" /var/lib/fvp/volumes/$uuid
+forget_log
+fvpd_start
+says 'was attached before the host booted, and is not now'
+says 'lv: attached again' # as its pool knows nothing of it
+same "$(ls /var/lib/fvp/stale)" ''
+# On top of a disk: the device is fvp's own, and its table is swapped by hand.
+ok $fvp volume attach /dev/lab/other --name top --mode write-back >/dev/null
+put /dev/mapper/top t 0 8
+forget_log
+swap top "0 $(size /dev/lab/other) linear /dev/lab/other 0"
+put /dev/mapper/top u 4 8
+says 'top: attached again'
+for round in 1 2; do
+	holds /dev/mapper/top t 0 4
+	holds /dev/mapper/top u 4 8
+done
+
+# A person wants it no more: known by the record alone.
+forget_log
+configure "${settings[@]}" 'enabled = no'
+ok kill -HUP $fvpd
+says 'read again'
+swap top "0 $(size /dev/lab/other) linear /dev/lab/other 0"
+says 'top: is not attached again: that is switched off'
+same "$($fvp volume detach top | cut -d: -f1)" 'top is not attached now'
+refused 4 'no volume named top' $fvp volume detach top
+configure "${settings[@]}"
+ok kill -HUP $fvpd
+sleep 3
+attached top && fail 'attached again after a detach'
+forget_log
+
 # Its device comes anew: with another uuid it is another one.
 ok dmsetup remove lv
 says 'its device is gone'
@@ -65,4 +102,4 @@ fvpd_stop
 
 
 def test_refuses(guest):
-    guest('--disk', 'flash:64M', '--disk', 'origin:16M', script=SCRIPT)
+    guest('--disk', 'flash:64M', '--disk', 'origin:16M', '--disk', 'other:16M', script=SCRIPT)
