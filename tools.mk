@@ -47,4 +47,7 @@ tools-install: out/fvp
 	install -D -m 755 out/fvp $(DESTDIR)$(PREFIX)/sbin/fvp
 	install -D -m 644 tools/man/fvp.8 $(DESTDIR)$(PREFIX)/share/man/man8/fvp.8
 	install -D -m 644 -t $(DESTDIR)/lib/systemd/system packaging/systemd/*.service
+	install -d $(DESTDIR)$(PREFIX)/share/fvp $(DESTDIR)/lib/udev/rules.d
+	sed 's|/usr/sbin/fvp|$(PREFIX)/sbin/fvp|' packaging/udev/59-fvp.rules >$(DESTDIR)/lib/udev/rules.d/59-fvp.rules
+	install -m 644 packaging/lvm/lvm.conf $(DESTDIR)$(PREFIX)/share/fvp/lvm.conf
 	install -D -m 644 tools/man/dm-fvp.4 $(DESTDIR)$(PREFIX)/share/man/man4/dm-fvp.4

@@ -10,6 +10,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "hidden.h"
 #include "host.h"
 #include "pool.h"
 #include "record.h"
@@ -407,6 +408,18 @@ static int name_choose(struct fvp_attach *attach, const struct fvp_attach_reques
 	return FVP_OK;
 }
 
+/* What this host remembers of the volume.  After the swap, so that udev hides nothing that is in use. */
+static void note(const struct fvp_attach *attach, const struct fvp_dm_device *dm)
+{
+	struct fvp_pool_table table;
+
+	fvp_host_stale_clear(attach->uuid);
+	fvp_pool_table_parse(&attach->pool->dev, &table);
+	fvp_hidden_set(&attach->origin, dm, attach->uuid, table.uuid);
+	if (!dm)
+		fvp_hidden_announce(attach->origin.major, attach->origin.minor);
+}
+
 static int attach(struct fvp_attach *attach, const struct fvp_attach_request *request,
 		  const struct fvp_views *pools, const struct fvp_views *volumes)
 {
@@ -441,7 +454,7 @@ static int attach(struct fvp_attach *attach, const struct fvp_attach_request *re
 	if (!ret)
 		ret = live ? fvp_attach_live(attach, &dm) : attach_on_top(attach);
 	if (!ret) {
-		fvp_host_stale_clear(attach->uuid);
+		note(attach, live ? &dm : NULL);
 		if (wanted)
 			ret = replicas_begin(attach, wanted, min, request->mode);
 		fvp_record_note(attach->name);

@@ -123,13 +123,13 @@ static void check_lvm(struct fvp_doctor *doctor)
 		return;
 	if (lvm_filtered())
 		return;
-	fvp_found(doctor, "lvm-filter", false, "lvm",
-		  "LVM may find a volume group on an origin and activate it there, past the volume "
-		  "and what only flash has of it",
-		  fvp_text("LVM has no global_filter that leaves origins of volumes alone"),
-		  fvp_text("in /etc/lvm/lvmlocal.conf: devices { global_filter = [ "
-			   "\"r|^/dev/mapper/.*" FVP_ORIGIN_SUFFIX "$|\" ] }, with one more "
-			   "\"r|^/dev/...$|\" for each origin that is no device-mapper device"));
+	fvp_found(
+		doctor, "lvm-filter", false, "lvm",
+		"LVM may find a volume group on an origin and activate it there, past the volume "
+		"and what only flash has of it",
+		fvp_text("LVM has no global_filter that leaves origins of volumes alone"),
+		fvp_text("cat /usr/share/fvp/lvm.conf >>/etc/lvm/lvmlocal.conf, or, if there is a "
+			 "global_filter already, add the patterns of that file to it"));
 }
 
 void fvp_doctor_host(struct fvp_doctor *doctor)

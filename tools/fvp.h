@@ -13,6 +13,7 @@
  *	host*.c		all pools and volumes, when the host boots and goes down
  *	attach.c	a volume, on top or (attach_live.c) under a running device
  *	record.c	volumes that are meant to be attached, and how
+ *	hidden.c	origins that udev is to keep others from
  *	words.c		status lines, table lines and answers of the module, as text
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
@@ -83,6 +84,7 @@ int fvp_host_guard(int argc, char **argv);
 int fvp_host_stop(int argc, char **argv);
 int fvp_stat(int argc, char **argv);
 int fvp_top(int argc, char **argv);
+int fvp_host_role(int argc, char **argv);
 int fvp_doctor(int argc, char **argv);
 int fvp_check_config(int argc, char **argv);
 int fvp_completion(int argc, char **argv);

@@ -19,6 +19,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "hidden.h"
 #include "host.h"
 #include "recover.h"
 
@@ -26,7 +27,7 @@
 
 struct guard {
 	struct fvp_views volumes;
-	unsigned int unsafe;
+	unsigned int unsafe, stale;
 	int ret; /* worst */
 };
 
@@ -63,8 +64,12 @@ static void volume_check(struct guard *guard, const struct fvp_flash_volume *vol
 		volume_unsafe(guard, volume->name, volume->uuid, pool,
 			      "may have acknowledged writes");
 	/* The origin has all, but will be written behind the pool. */
-	else if ((volume->in_service || volume->may_be_dirty) && fvp_host_stale_set(volume->uuid))
+	else if (!volume->in_service && !volume->may_be_dirty)
+		return;
+	else if (fvp_host_stale_set(volume->uuid))
 		guard->ret = FVP_SYSTEM;
+	else
+		guard->stale++;
 }
 
 static void volumes_check(struct guard *guard, const struct fvp_device *dev, const char *pool,
@@ -173,6 +178,9 @@ int fvp_host_guard(int argc, char **argv)
 	}
 	if (!ret)
 		pools_check(&guard, &scan);
+	/* udev has hidden them until now. */
+	if (guard.stale)
+		fvp_hidden_announce_all();
 	if (guard.unsafe)
 		fvp_error(FVP_REFUSED,
 			  "virtual machines must not start. Get the volumes attached: modprobe "

@@ -117,6 +117,10 @@ const struct fvp_verb fvp_verbs[] = {
 	  "not\n"
 	  "attached: no virtual machine may start on it then.  Needs no module.  For the unit\n"
 	  "fvp-guard.service.\n" },
+	{ "host", "role", fvp_host_role, "DEVICE",
+	  "Says what a block device is to fvp, and whether others are to be kept from it, in lines "
+	  "that\n"
+	  "udev imports.  For udev's rules.\n" },
 	{ "host", "stop", fvp_host_stop, "[--drain SECONDS] [--hold]",
 	  "Says how much is dirty before the host goes down.  Volumes stay attached.\n"
 	  "  --drain SECONDS  flush first, for no longer than that (default 0: not at all)\n"

@@ -12,6 +12,7 @@
 #include "dm.h"
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "hidden.h"
 #include "pool.h"
 #include "replica.h"
 #include "waiting.h"
@@ -109,6 +110,7 @@ static int destroy(const struct fvp_view *pool)
 {
 	char paths[FVP_POOL_DEVICES_MAX][FVP_PATH_BYTES];
 	struct fvp_replicas replicas;
+	struct fvp_pool_table table;
 	unsigned int count;
 	int ret = FVP_OK;
 
@@ -131,6 +133,10 @@ static int destroy(const struct fvp_view *pool)
 			ret = one;
 	}
 	report_left(pool, &replicas);
+	/* Of volumes that are not attached: what was theirs here is gone. */
+	fvp_pool_table_parse(&pool->dev, &table);
+	fvp_hidden_clear(NULL, table.uuid, NULL);
+	fvp_hidden_announce_all();
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include <uuid/uuid.h>
 
 #include "fvp.h"
+#include "hidden.h"
 #include "fvp_uapi.h"
 #include "recover.h"
 #include "report.h"
@@ -373,6 +374,9 @@ static int volume_run(struct run *run, struct fvp_recover *r,
 			ret = fvp_recover_volume(r, volume, &origin, run->options.accept_loss,
 						 isatty(STDERR_FILENO));
 		fvp_device_close(&origin);
+		/* It lacks nothing any more. */
+		if (!ret)
+			fvp_hidden_clear(volume->uuid, NULL, NULL);
 	}
 	if (ret)
 		run->worst = ret;
@@ -467,6 +471,8 @@ int fvp_recover(int argc, char **argv)
 	run->list = json_object_new_array();
 	if (!ret)
 		ret = passes(run);
+	if (!run->options.dry_run)
+		fvp_hidden_announce_all();
 	if (!ret)
 		summary(run);
 	if (!ret)

@@ -11,6 +11,7 @@
 
 #include "fvp.h"
 #include "fvp_uapi.h"
+#include "hidden.h"
 #include "record.h"
 #include "volume.h"
 #include "wait.h"
@@ -123,7 +124,8 @@ static int keep(const struct fvp_view *volume, const struct fvp_volume_table *ta
 	return FVP_OK;
 }
 
-static int detach_live(const struct fvp_view *volume, const struct fvp_volume_table *table)
+static int detach_live(const struct fvp_view *volume, const struct fvp_volume_table *table,
+		       bool *detached)
 {
 	struct fvp_dm_device origin;
 	uint64_t held_us = 0;
@@ -139,6 +141,7 @@ static int detach_live(const struct fvp_view *volume, const struct fvp_volume_ta
 			restored ? "It goes on as before"
 				 : "ITS I/O IS HELD: look at dmesg, then dmsetup resume it");
 	if (!ret) {
+		*detached = true;
 		printf("detached %s; its I/O was held for %.1f ms\n", volume->dev.name,
 		       (double)held_us / 1000);
 		if (fvp_dm_remove(origin.name))
@@ -151,11 +154,12 @@ static int detach_live(const struct fvp_view *volume, const struct fvp_volume_ta
 	return ret;
 }
 
-static int detach_on_top(const struct fvp_view *volume)
+static int detach_on_top(const struct fvp_view *volume, bool *detached)
 {
 	if (fvp_dm_remove(volume->dev.name))
 		return fvp_error(FVP_SYSTEM, "cannot detach %s: %s", volume->dev.name,
 				 fvp_dm_why());
+	*detached = true;
 	printf("detached %s\n", volume->dev.name);
 	return FVP_OK;
 }
@@ -163,6 +167,8 @@ static int detach_on_top(const struct fvp_view *volume)
 static int detach_now(const struct fvp_view *volume, const struct fvp_volume_table *table,
 		      const struct options *options)
 {
+	struct fvp_hidden hidden = { 0 };
+	bool detached = false;
 	int ret = fvp_record_lock(table->uuid);
 
 	if (!ret)
@@ -176,9 +182,20 @@ static int detach_now(const struct fvp_view *volume, const struct fvp_volume_tab
 	if (!ret) {
 		/* Before: ended in between, it must not be attached again by fvpd. */
 		fvp_record_drop(table->uuid);
-		ret = table->live ? detach_live(volume, table) : detach_on_top(volume);
-		if (ret)
+		/*
+		 * Before udev sees the origin with its own table.  What is left dirty is missing on
+		 * it, so it stays hidden.
+		 */
+		if (!options->leave_dirty)
+			fvp_hidden_clear(table->uuid, NULL, &hidden);
+		ret = table->live ? detach_live(volume, table, &detached)
+				  : detach_on_top(volume, &detached);
+		if (!detached) {
 			fvp_record_note(volume->dev.name);
+			fvp_hidden_restore(&hidden);
+		} else if (!table->live) {
+			fvp_hidden_announce(table->origin_major, table->origin_minor);
+		}
 	}
 	fvp_record_unlock();
 	return ret;

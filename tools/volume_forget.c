@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "fvp.h"
+#include "hidden.h"
 #include "fvp_uapi.h"
 #include "volume.h"
 #include "wait.h"
@@ -171,9 +172,13 @@ static int forget_waiting(const struct fvp_view *pool, const struct fvp_waiting 
 	if (!accept)
 		return refuse();
 	ret = remove_waiting(pool, volume);
-	if (!ret)
-		printf("given up: pool %s has nothing of %s any more\n", pool->dev.name, name);
-	return ret;
+	if (ret)
+		return ret;
+	/* Its origin's own content counts again. */
+	fvp_hidden_clear(volume->uuid, NULL, NULL);
+	fvp_hidden_announce_all();
+	printf("given up: pool %s has nothing of %s any more\n", pool->dev.name, name);
+	return FVP_OK;
 }
 
 /* By its uuid, or by the name that it had when it was attached. */

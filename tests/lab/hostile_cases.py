@@ -26,7 +26,7 @@ VERBS = {
     'volume order': ['none', 'strict'], 'volume replicas': ['none', 'all'], 'volume flush': ['none'],
     'volume forget': ['none'], 'volume show': ['none'], 'recover': ['/dev/none'], 'status': [],
     'stat': [], 'top': [], 'doctor': [], 'check-config': [], 'completion': ['bash'],
-    'host start': [], 'host guard': [], 'host stop': [],
+    'host start': [], 'host guard': [], 'host stop': [], 'host role': ['/dev/none'],
 }
 ONE_NAME = ('pool stop', 'pool show', 'pool scrub', 'pool destroy', 'replica list', 'volume detach', 'volume flush',
             'volume show', 'volume forget')

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -120,6 +121,17 @@ def craft():
     """Builds the program that makes and damages flash contents; returns its path."""
     subprocess.run(['make', '-s', '-f', 'tests.mk', CRAFT], cwd=ROOT, check=True)
     return os.path.join(ROOT, CRAFT)
+
+
+def install_tools(folder):
+    """What make tools-install puts on a host, as a tree for fvp-lab --files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(['make', '-s', 'tools-install', f'DESTDIR={folder}'], cwd=ROOT, check=True, capture_output=True)
+    # Its lib is a folder, a host's is a link.
+    os.makedirs(os.path.join(folder, 'usr/lib'), exist_ok=True)
+    for name in os.listdir(os.path.join(folder, 'lib')):
+        shutil.move(os.path.join(folder, 'lib', name), os.path.join(folder, 'usr/lib', name))
+    os.rmdir(os.path.join(folder, 'lib'))
 
 
 def acknowledged(text, known):

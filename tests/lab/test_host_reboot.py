@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
+from module_helpers import install_tools
 
 DISKS = ('--disk', 'flash:256M', '--disk', 'origin:64M', '--disk', 'other:64M')
 
@@ -81,15 +82,10 @@ same "$(dd if=/dev/mapper/other bs=64k count=32 iflag=direct status=none | tr -d
 
 def install(folder):
     """What make install puts on a host, with the units enabled."""
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(['make', '-s', 'tools-install', f'DESTDIR={folder}'], cwd=ROOT, check=True, capture_output=True)
-    units = os.path.join(folder, 'lib/systemd/system')
+    install_tools(folder)
+    units = os.path.join(folder, 'usr/lib/systemd/system')
     with open(os.path.join(units, 'virtqemud.service'), 'w', encoding='ascii') as file:
         file.write(MACHINES)
-    # Its lib is a folder, a host's is a link.
-    os.makedirs(os.path.join(folder, 'usr/lib'), exist_ok=True)
-    shutil.move(os.path.join(folder, 'lib/systemd'), os.path.join(folder, 'usr/lib/systemd'))
-    os.rmdir(os.path.join(folder, 'lib'))
     subprocess.run(['systemctl', f'--root={folder}', 'enable', 'fvp.service', 'fvp-guard.service', 'virtqemud.service'],
                    check=True, capture_output=True)
 
