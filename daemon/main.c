@@ -156,12 +156,12 @@ int main(int argc, char **argv)
 	if (geteuid() != 0)
 		return fvp_error(FVP_SYSTEM, "only root may run fvpd");
 	ret = fvp_config_load(fvpd.config_path, &config, NULL);
-	if (!ret)
-		ret = alone_check(&fvpd);
 	if (ret)
 		return ret;
 	config_use(&fvpd, &config);
-	ret = run(&fvpd);
+	ret = alone_check(&fvpd);
+	if (!ret)
+		ret = run(&fvpd);
 	fvp_config_free(&fvpd.config);
 	return ret;
 }

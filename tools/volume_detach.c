@@ -15,6 +15,7 @@
 #include "record.h"
 #include "volume.h"
 #include "wait.h"
+#include "waiting.h"
 
 struct options {
 	bool keep, leave_dirty;
@@ -250,8 +251,29 @@ static int detach(const struct fvp_view *volume, const struct options *options)
 	return ret;
 }
 
+/* No pool has acknowledged writes of it, as far as is known: its own has to be active to tell. */
+static bool origin_is_complete(const struct fvp_record *record, const struct fvp_views *volumes)
+{
+	bool told = false, complete = true;
+	struct fvp_pool_table table;
+	struct fvp_waiting waiting;
+	struct fvp_views pools;
+
+	if (fvp_views_load(FVP_TARGET_POOL, &pools))
+		return false;
+	for (unsigned int i = 0; i < pools.count; i++) {
+		fvp_pool_table_parse(&pools.view[i].dev, &table);
+		told |= !strcmp(table.uuid, record->pool_uuid);
+		complete &= !fvp_waiting_load(&pools.view[i], volumes, &waiting) &&
+			    !fvp_waiting_find(&waiting, record->uuid);
+		fvp_waiting_free(&waiting);
+	}
+	fvp_views_free(&pools);
+	return told && complete;
+}
+
 /* Its table is another program's already: then fvpd is to leave it so.  False: it is not known. */
-static bool detach_lost(const char *arg, int *ret)
+static bool detach_lost(const char *arg, const struct fvp_views *volumes, int *ret)
 {
 	const char *name = strncmp(arg, "/dev/mapper/", 12) ? arg : arg + 12;
 	struct fvp_record record;
@@ -262,6 +284,9 @@ static bool detach_lost(const char *arg, int *ret)
 	if (*ret)
 		return true;
 	fvp_record_drop(record.uuid);
+	/* With writes that it lacks it stays hidden from all but fvp. */
+	if (origin_is_complete(&record, volumes))
+		fvp_hidden_clear(record.uuid, NULL, NULL);
 	fvp_record_unlock();
 	printf("%s is not attached now: another program has replaced its table, or it is gone. "
 	       "fvpd will not attach it again\n",
@@ -293,7 +318,8 @@ int fvp_volume_detach_verb(int argc, char **argv)
 	ret = fvp_views_load(FVP_TARGET_VOLUME, &volumes);
 	if (ret)
 		return ret;
-	if (!fvp_views_lookup(&volumes, argv[optind]) && detach_lost(argv[optind], &ret)) {
+	if (!fvp_views_lookup(&volumes, argv[optind]) &&
+	    detach_lost(argv[optind], &volumes, &ret)) {
 		fvp_views_free(&volumes);
 		return ret;
 	}

@@ -81,7 +81,11 @@ ok kill -HUP $fvpd
 says 'read again'
 swap top "0 $(size /dev/lab/other) linear /dev/lab/other 0"
 says 'top: is not attached again: that is switched off'
+notes() { grep -l "volume $1 " /etc/fvp/origins/* | wc -l; }
+top=$(basename "$(grep -l '^name top$' /var/lib/fvp/volumes/*)")
+more "$(notes $top)" 0 'notes that udev is to hide its origin'
 same "$($fvp volume detach top | cut -d: -f1)" 'top is not attached now'
+same "$(notes $top)" 0
 refused 4 'no volume named top' $fvp volume detach top
 configure "${settings[@]}"
 ok kill -HUP $fvpd
