@@ -67,7 +67,8 @@ def install(folder):
     subprocess.run(['make', '-s', 'tools-install', 'daemon-install', f'DESTDIR={folder}'], cwd=ROOT, check=True, capture_output=True)
     # Its lib is a folder, a host's is a link.
     os.makedirs(os.path.join(folder, 'usr/lib'), exist_ok=True)
-    shutil.move(os.path.join(folder, 'lib/systemd'), os.path.join(folder, 'usr/lib/systemd'))
+    for name in os.listdir(os.path.join(folder, 'lib')):
+        shutil.move(os.path.join(folder, 'lib', name), os.path.join(folder, 'usr/lib', name))
     os.rmdir(os.path.join(folder, 'lib'))
     subprocess.run(['systemctl', f'--root={folder}', 'enable', 'fvpd.service'], check=True, capture_output=True)
 
