@@ -8,6 +8,7 @@
  *	look.c		then looks at all pools and volumes, and so every while anyway
  *	reattach.c	volumes that lost their table to another program get it back
  *	attempt.c	one such attempt, in a process of its own
+ *	http.c		serves /metrics, which metrics.c writes
  *	tell.c		what is not as it was asked for, once when it begins and when it ends
  *
  * One thread, one sd_event loop.  Nothing in it waits: what may take long (an attach) is done

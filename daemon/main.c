@@ -12,6 +12,7 @@
 
 #include "fvp.h"
 #include "fvpd.h"
+#include "http.h"
 
 #define LOCK_PATH "/run/fvpd.lock"
 
@@ -72,6 +73,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 			 "Mend it, see what fvp check-config says, and reload again");
 	} else {
 		config_use(fvpd, &config);
+		fvpd_http_configure(fvpd);
 		fvpd_log(LOG_INFO, "the configuration has been read again");
 	}
 	sd_notify(false, "READY=1");
@@ -111,11 +113,13 @@ static int run(struct fvpd *fvpd)
 	if (err < 0)
 		return fvp_error(FVP_SYSTEM, "cannot make the event loop: %s", strerror(-err));
 	fvpd_watch_begin(fvpd);
+	fvpd_http_configure(fvpd);
 	/* Does nothing where the unit asks for none. */
 	sd_event_set_watchdog(fvpd->event, true);
 	fvpd_log(LOG_INFO, "version " FVP_VERSION " watches");
 	sd_notify(false, "READY=1");
 	err = sd_event_loop(fvpd->event);
+	fvpd_http_end();
 	fvpd_watch_end();
 	fvpd_look_end();
 	sd_event_unref(fvpd->event);

@@ -153,7 +153,7 @@ enum fvp_order {
 	X(fill_refused, "fills not started: memory, backlog or log full")                          \
 	X(write_back_ios, "of the write requests, those acknowledged from the log")                \
 	X(paced_ios, "of those, acknowledgements delayed by flow control")                         \
-	X(paced_ns, "for how long in all, in ns")                                                  \
+	X(paced_ns, "how long those were held in all")                                             \
 	X(grouped_ios, "flushes and FUA writes that waited for others, to end one flush epoch")    \
 	X(held_ios, "writes that waited: log full, or the end of a drain")                         \
 	X(destaged_sectors, "sectors written to the origin by destaging")                          \

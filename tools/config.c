@@ -19,11 +19,12 @@
 #include "config.h"
 #include "device.h"
 #include "fvp.h"
+#include "listen.h"
 
 #define FILE_BYTES_MAX 65536
 #define BLANKS " \t\r"
 
-enum kind { NUMBER, SWITCH, LEVEL, PATTERNS };
+enum kind { NUMBER, SWITCH, LEVEL, PATTERNS, LISTEN, PATH };
 
 static const struct setting {
 	const char *section, *key;
@@ -44,9 +45,11 @@ static const struct setting {
 	  "300" },
 	{ "report", "dirty_age", NUMBER, offsetof(struct fvp_config, dirty_age_s), 0, 31536000,
 	  "3600" },
+	{ "http", "listen", LISTEN, offsetof(struct fvp_config, listen), 0, 0, "127.0.0.1:9477" },
+	{ "http", "token_file", PATH, offsetof(struct fvp_config, token_file), 0, 0, "" },
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
-#define SECTIONS_TEXT "daemon, reattach and report"
+#define SECTIONS_TEXT "daemon, reattach, report and http"
 
 static const struct {
 	const char *name;
@@ -94,7 +97,7 @@ static bool level_parse(const char *text, int *level)
 	return false;
 }
 
-static void patterns_set(char **field, const char *text)
+static void text_set(char **field, const char *text)
 {
 	free(*field);
 	*field = strdup(text);
@@ -105,6 +108,7 @@ static void patterns_set(char **field, const char *text)
 static void value_set(struct reader *reader, const struct setting *setting, const char *value)
 {
 	void *field = (char *)reader->config + setting->offset;
+	struct fvp_listen listen;
 	unsigned int number;
 
 	switch (setting->kind) {
@@ -126,8 +130,23 @@ static void value_set(struct reader *reader, const struct setting *setting, cons
 			WRONG(reader, "%s takes error, warning, notice, info or debug, not '%s'",
 			      setting->key, value);
 		break;
+	case LISTEN:
+		if (fvp_listen_parse(value, &listen))
+			text_set(field, value);
+		else
+			WRONG(reader,
+			      "%s takes none, unix:/PATH, ADDRESS:PORT or [ADDRESS]:PORT, not '%s'",
+			      setting->key, value);
+		break;
+	case PATH:
+		if (!value[0] || value[0] == '/')
+			text_set(field, value);
+		else
+			WRONG(reader, "%s takes a path that begins with /, not '%s'", setting->key,
+			      value);
+		break;
 	case PATTERNS:
-		patterns_set(field, value);
+		text_set(field, value);
 		break;
 	}
 }
@@ -368,7 +387,14 @@ static void presets(struct reader *reader)
 static int fit_check(const struct reader *reader)
 {
 	const struct fvp_config *config = reader->config;
+	struct fvp_listen listen;
 
+	if (fvp_listen_parse(config->listen, &listen) && !listen.local && !config->token_file[0])
+		return fvp_error(
+			FVP_FOUND,
+			"listen = %s lets other hosts in: set token_file too, or listen on "
+			"127.0.0.1 or a Unix socket",
+			config->listen);
 	if (config->retry_first_s <= config->retry_max_s)
 		return FVP_OK;
 	return fvp_error(FVP_FOUND,
@@ -407,6 +433,8 @@ int fvp_config_load(const char *path, struct fvp_config *config, unsigned int *f
 void fvp_config_free(struct fvp_config *config)
 {
 	free(config->exclude);
+	free(config->listen);
+	free(config->token_file);
 	memset(config, 0, sizeof(*config));
 }
 

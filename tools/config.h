@@ -23,6 +23,9 @@ struct fvp_config {
 	unsigned int retry_first_s, retry_max_s;
 	/* [report] */
 	unsigned int dirty_age_s; /* 0: never too old */
+	/* [http] */
+	char *listen; /* as fvp_listen_parse() takes it; owned */
+	char *token_file; /* "" if there is none; owned */
 };
 
 /*

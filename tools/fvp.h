@@ -18,6 +18,7 @@
  *	report.c	the same, by device; waiting.c: volumes whose origin is not there
  *	replicas.c	replicas, by the status line; replica_table.c: other ones for a pool
  *	config.c	what may be set for fvpd (daemon/), check_config.c: is it right?
+ *	listen.c	where that serves HTTP
  *	completion.c	what may stand next on a command line
  *	doctor.c	the verb; doctor_*.c: what it looks at
  *	stat.c, top.c, top_draw.c	the verbs; sample.c: what happened between two looks;

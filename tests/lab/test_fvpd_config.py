@@ -10,7 +10,7 @@ FVP, FVPD = os.path.join(OUT, 'fvp'), os.path.join(OUT, 'fvpd')
 
 # What stands in the file, in which line it is wrong, and what is said of it.
 WRONG = [
-    ('[daemons]\n', 1, 'unknown section [daemons]: there are daemon, reattach and report'),
+    ('[daemons]\n', 1, 'unknown section [daemons]: there are daemon, reattach, report and http'),
     ('[reattach]\nenable = yes\n', 2, 'unknown key enable in [reattach]: it has enabled, exclude, delay, retry_first, retry_max'),
     ('[report]\ndelay = 3\n', 2, 'unknown key delay in [report]: it has dirty_age'),
     ('delay = 3\n', 1, 'delay stands before any section'),
@@ -33,6 +33,11 @@ WRONG = [
     ('# x\n[reattach]\nretry_first = 60\nretry_max = 30\n', 4, 'retry_first (60) is more than retry_max (30)'),
     ('[reattach]\n\x1b[2J = 3\n', 2, r'unknown key \x1b[2J'),
     ('[report]\ndirty_age = 31536001', 2, 'from 0 to 31536000'),
+    ('[http]\nlisten = localhost:80\n', 2, "listen takes none, unix:/PATH, ADDRESS:PORT or [ADDRESS]:PORT, not 'localhost:80'"),
+    ('[http]\nlisten = ::1:80\n', 2, "not '::1:80'"),
+    ('[http]\nlisten = 127.0.0.1:0\n', 2, "not '127.0.0.1:0'"),
+    ('[http]\nlisten = unix:relative\n', 2, "not 'unix:relative'"),
+    ('[http]\ntoken_file = token\n', 2, "token_file takes a path that begins with /, not 'token'"),
 ]
 
 RIGHT = '''
@@ -48,6 +53,9 @@ enabled = no
 exclude = vg0-* 0d1f2c7d-*
 delay = 0
 retry_first = 300
+[http]
+listen = [::1]:9000
+token_file =
 '''
 
 

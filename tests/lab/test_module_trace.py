@@ -50,6 +50,11 @@ has 'fvp_reclaim: gen=[0-9]+ segments=[1-9][0-9]* evicted=[0-9]+$'
 # A command that would run for ever is interrupted, and has said something by then.
 DOCUMENT = SETUP + r'''
 export PATH=$PWD/out:$PATH
+ok ip link set lo up
+printf '[daemon]\n' >/tmp/fvp.conf
+fvpd --config /tmp/fvp.conf 2>/tmp/fvpd.log &
+fvpd=$!
+pump grep -q 'watches$' /tmp/fvpd.log
 load one $vol --size=4M
 while IFS= read -r line; do
 	case $line in
@@ -67,6 +72,8 @@ done <<'LINES'
 %s
 LINES
 stop_load
+ok kill $fvpd
+wait $fvpd
 '''
 
 
