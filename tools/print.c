@@ -267,7 +267,7 @@ struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	char path[FVP_PATH_BYTES], users[1024], *rest = NULL;
+	char path[FVP_PATH_BYTES];
 	struct fvp_pool_table table;
 	struct fvp_replicas replicas;
 
@@ -288,9 +288,10 @@ struct json_object *fvp_json_pool(const struct fvp_view *pool, const struct fvp_
 		json_object_array_add(list, fvp_json_replica(pool, &replicas.replica[i]));
 	json_object_object_add(object, "replica_list", list);
 	list = json_object_new_array();
-	fvp_pool_users(pool, volumes, users, sizeof(users));
-	for (char *name = strtok_r(users, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest))
-		json_object_array_add(list, json_object_new_string(name));
+	for (unsigned int i = 0; i < volumes->count; i++)
+		if (fvp_pool_has(pool, &volumes->view[i]))
+			json_object_array_add(list,
+					      json_object_new_string(volumes->view[i].dev.name));
 	json_object_object_add(object, "volume_names", list);
 	add_bytes(object, "dirty_bytes", pool->status, "dirty_sectors");
 	add_bytes(object, "waiting_bytes", pool->status, "waiting_sectors");

@@ -187,19 +187,25 @@ int fvp_volume_table_parse(const struct fvp_dm_device *dev, struct fvp_volume_ta
 	return FVP_OK;
 }
 
+bool fvp_pool_has(const struct fvp_view *pool, const struct fvp_view *volume)
+{
+	struct fvp_volume_table table;
+
+	return !fvp_volume_table_parse(&volume->dev, &table) &&
+	       table.pool_major == pool->dev.major && table.pool_minor == pool->dev.minor;
+}
+
 void fvp_pool_users(const struct fvp_view *pool, const struct fvp_views *volumes, char *text,
 		    size_t text_bytes)
 {
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (unsigned int i = 0; i < volumes->count && used < text_bytes; i++) {
-		struct fvp_volume_table table;
-
-		if (fvp_volume_table_parse(&volumes->view[i].dev, &table) ||
-		    table.pool_major != pool->dev.major || table.pool_minor != pool->dev.minor)
-			continue;
-		used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used ? ", " : "",
-					 volumes->view[i].dev.name);
-	}
+	for (unsigned int i = 0; i < volumes->count && used < text_bytes; i++)
+		if (fvp_pool_has(pool, &volumes->view[i]))
+			used += (size_t)snprintf(text + used, text_bytes - used, "%s%s",
+						 used ? ", " : "", volumes->view[i].dev.name);
+	/* More than there is room for. */
+	if (used >= text_bytes && text_bytes > 4)
+		strcpy(text + text_bytes - 4, "...");
 }

@@ -50,7 +50,8 @@ struct fvp_volume_table {
 };
 int fvp_volume_table_parse(const struct fvp_dm_device *dev, struct fvp_volume_table *table);
 
-/* "a, b" of the volumes that use the pool; empty if none. */
+bool fvp_pool_has(const struct fvp_view *pool, const struct fvp_view *volume);
+/* "a, b" of the volumes that use the pool; empty if none; "..." at the end if there are more. */
 void fvp_pool_users(const struct fvp_view *pool, const struct fvp_views *volumes, char *text,
 		    size_t text_bytes);
 

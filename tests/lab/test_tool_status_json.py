@@ -28,3 +28,22 @@ def test_status_json(guest):
     assert (volume['pool'], volume['name']) == ('p', 'v')
     assert (volume['read_sectors'], volume['hit_sectors'], volume['hit_rate']) == (4096, 2048, 0.5)
     assert 0 < volume['index_bytes_per_4k'] <= 32
+
+
+# Their names are longer than any line of text that has them all.
+MANY = r'''
+ok $fvp pool create p /dev/lab/flash >/dev/null
+for i in {10..21}; do
+	name=vg0-a--machine--with--a--very--long--name--indeed--so--that--few--of--them--fill--a--line--disk--$i
+	ok dmsetup create $name --table "0 256 linear /dev/lab/origin $((i * 256))"
+	ok $fvp volume attach $name >/dev/null
+done
+ok $fvp status >/tmp/status
+ok $fvp status --json
+'''
+
+
+def test_status_json_of_many(guest):
+    status = json.loads(guest('--disk', 'flash:64M', '--disk', 'origin:16M', script=MANY).stdout)
+    names = [f'vg0-a--machine--with--a--very--long--name--indeed--so--that--few--of--them--fill--a--line--disk--{i}' for i in range(10, 22)]
+    assert status['pools'][0]['volume_names'] == [volume['name'] for volume in status['volumes']] == names
