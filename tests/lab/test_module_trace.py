@@ -50,6 +50,7 @@ has 'fvp_reclaim: gen=[0-9]+ segments=[1-9][0-9]* evicted=[0-9]+$'
 # A command that would run for ever is interrupted, and has said something by then.
 DOCUMENT = SETUP + r'''
 export PATH=$PWD/out:$PATH
+ok $fvp volume mode vg0-vm--101 write-back --wait
 ok ip link set lo up
 printf '[daemon]\n' >/tmp/fvp.conf
 fvpd --config /tmp/fvp.conf 2>/tmp/fvpd.log &
