@@ -34,5 +34,5 @@ daemon-install: out/fvpd
 	install -D -m 644 tools/man/fvp.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/fvp.conf.5
 	install -D -m 644 packaging/fvp.conf $(DESTDIR)/etc/fvp/fvp.conf
 	install -d $(DESTDIR)/etc/fvp/conf.d
-	install -D -m 644 packaging/prometheus/fvp-rules.yml $(DESTDIR)$(PREFIX)/share/fvp/fvp-rules.yml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fvp packaging/prometheus/fvp-rules.yml packaging/prometheus/fvp-dashboard.json
 	install -D -m 644 packaging/daemon/fvpd.service $(DESTDIR)/lib/systemd/system/fvpd.service

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Proves that fvpd's /metrics is what Prometheus takes, says what the volumes did, costs little, and that no client can do harm."""
+import json
 import os
 import re
 import resource
@@ -44,6 +45,22 @@ def test_alerts():
         names = set(re.findall(r'\bfvp_[a-z_]+', file.read()))
     written = set(re.findall(r'^# TYPE (\S+)', metrics_of(1)[0], re.M))
     assert names and not names - written, names - written
+
+
+def test_dashboard():
+    """Each expression of the dashboard is one, of metrics that there are."""
+    folder = os.path.join(ROOT, 'packaging', 'prometheus')
+    with open(os.path.join(folder, 'fvp-dashboard.json'), encoding='utf-8') as file:
+        board = json.load(file)
+    queries = [target['expr'] for panel in board['panels'] for target in panel['targets']]
+    assert len(queries) >= 15 and len({panel['id'] for panel in board['panels']}) == len(board['panels'])
+    rules = {'groups': [{'name': 'dashboard', 'rules': [
+        {'record': f'panel:{n}', 'expr': query.replace('$__rate_interval', '1m')} for n, query in enumerate(queries)]}]}
+    done = subprocess.run(['promtool', 'check', 'rules', '/dev/stdin'], input=json.dumps(rules), text=True, capture_output=True, check=False)
+    assert done.returncode == 0 and f'{len(queries)} rules found' in done.stdout, done.stderr
+    names = set(re.findall(r'\bfvp_[a-z_]+', json.dumps(queries)))
+    written = set(re.findall(r'^# TYPE (\S+)', metrics_of(1)[0], re.M))
+    assert not {re.sub('_bucket$', '', name) for name in names} - written
 
 
 SCRIPT = FVPD + r'''
